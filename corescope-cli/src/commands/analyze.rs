@@ -1,0 +1,12 @@
+//! `corescope-cli analyze`.
+
+use crate::{Exit, Failure, Global};
+
+/// Report on a database or a capture.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: Args, _global: &Global) -> Result<(), Failure> {
+    Err(Failure::msg(Exit::Failure, "not built yet"))
+}

@@ -1,0 +1,12 @@
+//! `corescope-cli restore`.
+
+use crate::{Exit, Failure, Global};
+
+/// Put a backup in place.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: Args, _global: &Global) -> Result<(), Failure> {
+    Err(Failure::msg(Exit::Failure, "not built yet"))
+}
