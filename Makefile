@@ -52,7 +52,7 @@ e2e: $(UI)/node_modules/.package-lock.json ## The page in a real browser against
 
 contract: ## The running server held against its own OpenAPI document
 	$(CARGO) build --locked --bin corescope-cli
-	scripts/contract.sh target/debug/corescope-cli
+	scripts/schemathesis.sh target/debug/corescope-cli
 
 $(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json
 	cd $(UI) && npm ci --no-audit --no-fund
