@@ -1,0 +1,3 @@
+//! The routes under `/api`, one file per resource.
+
+pub mod coverage;
