@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod airtime;
+pub mod config;
 pub mod geo;
 pub mod ids;
 pub mod regions;

@@ -49,7 +49,10 @@ pub(super) fn apply(
 
 fn original_names(layers: &mut Layers, variables: &[(String, String)]) {
     let value = |wanted: &str| {
-        variables.iter().find(|(name, text)| name == wanted && !text.trim().is_empty()).map(|(_, text)| text.trim())
+        variables
+            .iter()
+            .find(|(name, text)| name == wanted && !text.trim().is_empty())
+            .map(|(_, text)| text.trim())
     };
     for (name, path) in [
         ("PORT", "port"),
@@ -155,7 +158,14 @@ mod tests {
 
     #[test]
     fn memory_limits_are_go_s() {
-        for (text, mb) in [("850MiB", Some(850)), ("2GiB", Some(2048)), ("1048576", Some(1)), ("off", Some(0)), ("2GB", None), ("", None)] {
+        for (text, mb) in [
+            ("850MiB", Some(850)),
+            ("2GiB", Some(2048)),
+            ("1048576", Some(1)),
+            ("off", Some(0)),
+            ("2GB", None),
+            ("", None),
+        ] {
             assert_eq!(go_memory(text), mb, "{text}");
         }
     }

@@ -276,7 +276,10 @@ mod tests {
         for (text, message) in [
             ("", "line 1, column 1: expected a value, found the end of the file"),
             ("{\n  \"a\" 1}", "line 2, column 7: expected : after key \"a\", found '1'"),
-            ("{\"a\": yes}", "line 1, column 7: expected a value, found yes (text wants \"quotes\", yes and no are true and false)"),
+            (
+                "{\"a\": yes}",
+                "line 1, column 7: expected a value, found yes (text wants \"quotes\", yes and no are true and false)",
+            ),
             ("{\"a\": 1 \"b\": 2}", "line 1, column 9: expected , or }, found '\"'"),
             ("[1", "line 1, column 3: expected , or ], found the end of the file"),
             ("{\"a\": \"x\n\"}", "line 1, column 7: string is not closed"),

@@ -124,7 +124,9 @@ fn same_path(pattern: &str, path: &str) -> bool {
     let mut rest = path;
     for (i, part) in pattern.split("[]").enumerate() {
         if i > 0 {
-            let Some((index, tail)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) else { return false };
+            let Some((index, tail)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) else {
+                return false;
+            };
             if !index.bytes().all(|b| b.is_ascii_digit()) {
                 return false;
             }

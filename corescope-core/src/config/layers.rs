@@ -164,7 +164,10 @@ impl Layers {
         for (i, item) in items.iter().take(MAX_LIST).enumerate() {
             match &item.node {
                 Node::Object(inner) => self.walk(&format!("{path}[{i}]."), inner, origin),
-                _ => self.warn(origin(item.line), format!("{path}[{i}]: expected an object {{ … }}; it is skipped")),
+                _ => self.warn(
+                    origin(item.line),
+                    format!("{path}[{i}]: expected an object {{ … }}; it is skipped"),
+                ),
             }
         }
         if items.len() > MAX_LIST {
@@ -176,7 +179,9 @@ impl Layers {
     fn spelling(&mut self, prefix: &str, name: &str, place: &Origin) -> Option<&'static str> {
         let pattern = without_indices(prefix);
         let segments = || {
-            KEYS.iter().filter_map(|key| key.path.strip_prefix(pattern.as_str())?.split('.').next()).collect::<Vec<_>>()
+            KEYS.iter()
+                .filter_map(|key| key.path.strip_prefix(pattern.as_str())?.split('.').next())
+                .collect::<Vec<_>>()
         };
         let plain = |segment: &'static str| segment.trim_end_matches("[]");
         let known = segments();

@@ -33,8 +33,8 @@ pub use nearest::nearest;
 pub use paths::{Paths, Places};
 pub use secret::{Secret, mask_url};
 pub use sections::{
-    Battery, Config, Db, Endpoint, EndpointUser, ForeignMode, GeoFilterConfig, HealthThresholds, Https, Ingest,
-    ListLimits, LoraPreset, NeighborGraph, PacketStore, Privacy, Readiness, Retention, Synchronous,
+    Battery, Config, Db, Endpoint, EndpointUser, ForeignMode, HealthThresholds, Https, Ingest, ListLimits,
+    LoraPreset, NeighborGraph, PacketStore, Privacy, Readiness, Retention, Synchronous,
 };
 pub use source::{BadBroker, Broker, Scheme, Source};
 

@@ -77,11 +77,15 @@ impl Paths {
             && !same_file(chosen, configured)
         {
             let origin = layers.origin("dbPath");
-            let message = format!("dbPath {} is not used: {} was asked for", configured.display(), chosen.display());
+            let message =
+                format!("dbPath {} is not used: {} was asked for", configured.display(), chosen.display());
             layers.warnings.push(Warning { origin, message });
         }
         let db = chosen.or(configured).unwrap_or_else(|| Path::new(DATA).join("meshcore.db"));
-        let folder = db.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let folder = db
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .map_or_else(|| PathBuf::from("."), PathBuf::from);
         let data = places.data.clone().unwrap_or(folder);
         Self {
             theme: data.join("theme.json"),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::keys;
-use super::layers::{Layers, Origin};
+use super::layers::Layers;
 
 /// Reads keys by path. Remembers in tests which keys were asked for, so that a row nobody reads is noticed.
 pub(super) struct Reading<'a> {
@@ -33,10 +33,6 @@ impl<'a> Reading<'a> {
     /// Whether somebody set it.
     pub(super) fn is_set(&self, path: &str) -> bool {
         self.layers.get(path).is_some()
-    }
-
-    pub(super) fn origin(&self, path: &str) -> Origin {
-        self.layers.origin(path)
     }
 
     pub(super) fn indices(&self, list: &str) -> Vec<usize> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::reading::Reading;
 use super::secret::Secret;
 use super::source::{self, Source};
+use crate::geo::{Area, Bounds, LatLon};
 
 /// Everything that can be configured, with defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +69,7 @@ pub struct Config {
     /// Reject adverts of reserved keys.
     pub strict: bool,
     /// Area of the adverts that are ours.
-    pub geo_filter: Option<GeoFilterConfig>,
+    pub geo_filter: Option<Area>,
     /// What happens to adverts from outside.
     pub foreign_adverts: ForeignMode,
     /// Store direct messages of a companion bridge.
@@ -262,29 +263,6 @@ pub enum ForeignMode {
     Drop,
 }
 
-/// Area of the adverts that are ours, degrees.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GeoFilterConfig {
-    /// At least three points (latitude, longitude), and a margin in km.
-    Polygon {
-        /// Corners.
-        points: Vec<[f64; 2]>,
-        /// Margin around, km.
-        buffer_km: f64,
-    },
-    /// A box.
-    Box {
-        /// South edge.
-        lat_min: f64,
-        /// North edge.
-        lat_max: f64,
-        /// West edge.
-        lon_min: f64,
-        /// East edge.
-        lon_max: f64,
-    },
-}
-
 /// What may be shown to everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Privacy {
@@ -376,7 +354,7 @@ impl Config {
             api_key: r.text("apiKey").map(Secret::new),
             api_keys: secrets(r, "apiKeys"),
             read_token: r.text("readToken").map(Secret::new),
-            db_path: r.is_set("dbPath").then(|| r.text("dbPath")).flatten(),
+            db_path: r.text("dbPath").filter(|_| r.is_set("dbPath")),
             log_level: log_level(r),
             https: https(r),
             db: db(r),
@@ -386,7 +364,9 @@ impl Config {
                 accept_raw: r.bool("ingest.acceptRaw"),
             },
             packet_store: PacketStore {
-                max_memory_mb: r.optional("packetStore.maxMemoryMB").or_else(|| r.optional("runtime.maxMemoryMB")),
+                max_memory_mb: r
+                    .optional("packetStore.maxMemoryMB")
+                    .or_else(|| r.optional("runtime.maxMemoryMB")),
                 retention_hours: Some(r.number("packetStore.retentionHours")).filter(|h| *h > 0.0),
                 hot_startup_hours: Some(r.number("packetStore.hotStartupHours")).filter(|h| *h > 0.0),
             },
@@ -467,7 +447,7 @@ fn port(r: &mut Reading<'_>) -> u16 {
 }
 
 fn log_level(r: &mut Reading<'_>) -> Option<String> {
-    let level = r.is_set("logLevel").then(|| r.text("logLevel")).flatten()?.to_ascii_lowercase();
+    let level = r.text("logLevel").filter(|_| r.is_set("logLevel"))?.to_ascii_lowercase();
     if matches!(level.as_str(), "error" | "warn" | "info" | "debug" | "trace") {
         return Some(level);
     }
@@ -508,7 +488,11 @@ fn db(r: &mut Reading<'_>) -> Db {
 }
 
 fn retention(r: &Reading<'_>) -> Retention {
-    let edges = if r.is_set("neighborEdgesMaxAgeDays") { "neighborEdgesMaxAgeDays" } else { "neighborGraph.maxAgeDays" };
+    let edges = if r.is_set("neighborEdgesMaxAgeDays") {
+        "neighborEdgesMaxAgeDays"
+    } else {
+        "neighborGraph.maxAgeDays"
+    };
     // Both rows are asked for: the second counts only where the first is absent.
     let _ = r.int("neighborEdgesMaxAgeDays");
     let _ = r.int("neighborGraph.maxAgeDays");
@@ -558,7 +542,10 @@ fn endpoint(r: &mut Reading<'_>) -> Endpoint {
                 publish: r.list(&at("publish")),
                 subscribe: r.list(&at("subscribe")),
             }),
-            _ => r.warn(&at("name"), format!("endpoint.users[{index}]: name and password are needed; it is skipped")),
+            _ => r.warn(
+                &at("name"),
+                format!("endpoint.users[{index}]: name and password are needed; it is skipped"),
+            ),
         }
     }
     Endpoint {
@@ -573,7 +560,7 @@ fn endpoint(r: &mut Reading<'_>) -> Endpoint {
     }
 }
 
-fn geo_filter(r: &mut Reading<'_>) -> Option<GeoFilterConfig> {
+fn geo_filter(r: &mut Reading<'_>) -> Option<Area> {
     let value = r.value("geo_filter");
     let Value::Object(map) = &value else {
         if !value.is_null() {
@@ -582,23 +569,29 @@ fn geo_filter(r: &mut Reading<'_>) -> Option<GeoFilterConfig> {
         return None;
     };
     let number = |name: &str| map.get(name).and_then(Value::as_f64);
-    let points: Vec<[f64; 2]> = map
+    let polygon: Vec<LatLon> = map
         .get("polygon")
         .and_then(Value::as_array)
-        .map(|points| points.iter().filter_map(|p| Some([p.get(0)?.as_f64()?, p.get(1)?.as_f64()?])).collect())
+        .map(|points| points.iter().filter_map(corner).collect())
         .unwrap_or_default();
-    if points.len() >= 3 {
-        return Some(GeoFilterConfig::Polygon { points, buffer_km: number("bufferKm").unwrap_or_default().max(0.0) });
+    let bounds = || {
+        Some(Bounds {
+            lat_min: number("latMin")?,
+            lat_max: number("latMax")?,
+            lon_min: number("lonMin")?,
+            lon_max: number("lonMax")?,
+        })
+    };
+    let area = Area { polygon, buffer_km: number("bufferKm").unwrap_or_default().max(0.0), bounds: bounds() };
+    if area.is_empty() {
+        r.warn("geo_filter", "geo_filter: fewer than three points and no complete box; everything passes");
+        return None;
     }
-    match (number("latMin"), number("latMax"), number("lonMin"), number("lonMax")) {
-        (Some(lat_min), Some(lat_max), Some(lon_min), Some(lon_max)) => {
-            Some(GeoFilterConfig::Box { lat_min, lat_max, lon_min, lon_max })
-        }
-        _ => {
-            r.warn("geo_filter", "geo_filter: fewer than three points and no complete box; everything passes");
-            None
-        }
-    }
+    Some(area)
+}
+
+fn corner(point: &Value) -> Option<LatLon> {
+    LatLon::new(point.get(0)?.as_f64()?, point.get(1)?.as_f64()?)
 }
 
 /// The texts of a map; other values are reported and skipped.
@@ -607,7 +600,9 @@ fn texts(r: &mut Reading<'_>, path: &str) -> Vec<(String, String)> {
     for (name, value) in r.map(path) {
         match value {
             Value::String(text) => out.push((name, text)),
-            _ => r.warn(path, format!("{path}.{}: expected a text; it has no effect", super::printable(&name))),
+            _ => {
+                r.warn(path, format!("{path}.{}: expected a text; it has no effect", super::printable(&name)))
+            }
         }
     }
     out

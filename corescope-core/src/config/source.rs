@@ -327,7 +327,10 @@ mod tests {
     #[test]
     fn bad_addresses_say_what_is_missing_and_hide_the_password() {
         for (address, message) in [
-            ("http://u:geheim@h", "http://u:••••@h: expected mqtt://, mqtts://, tcp://, ssl://, ws:// or wss://"),
+            (
+                "http://u:geheim@h",
+                "http://u:••••@h: expected mqtt://, mqtts://, tcp://, ssl://, ws:// or wss://",
+            ),
             ("mqtt://", "mqtt://: expected a host name after ://"),
             ("mqtt://h:99999", "mqtt://h:99999: expected a port from 1 to 65535 after the host"),
             ("mqtt://h:0", "mqtt://h:0: expected a port from 1 to 65535 after the host"),
