@@ -1,3 +1,13 @@
-//! placeholder
+//! Storage of a MeshCore analyzer: SQLite on disk, an index store in memory.
+//!
+//! - [`memory`]: the index store that queries are answered from.
+//! - [`tail`]: loads a database into it and follows what is committed.
+//! - [`read`]: rows of the database as the store takes them.
+//! - [`lookup`]: small questions answered from SQLite directly.
+
+#![forbid(unsafe_code)]
 
 pub mod lookup;
+pub mod memory;
+pub mod read;
+pub mod tail;

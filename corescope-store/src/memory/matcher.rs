@@ -1,0 +1,104 @@
+//! A query whose names were looked up: what one row is tested with.
+
+use super::query::Query;
+use super::snapshot::Snapshot;
+use super::view::Transmission;
+
+/// A query against one snapshot.
+pub(crate) struct Matcher<'q> {
+    pub(crate) query: &'q Query,
+    /// Lower-case hash.
+    pub(crate) hash: Option<String>,
+    /// Rowids, sorted: each set must be met.
+    pub(crate) observers: Vec<Vec<i64>>,
+    /// Lower-case public keys.
+    pub(crate) nodes: Option<Vec<String>>,
+}
+
+impl<'q> Matcher<'q> {
+    pub(crate) fn new(query: &'q Query, snapshot: &Snapshot) -> Self {
+        let mut observers = Vec::new();
+        if let Some(ids) = &query.observers {
+            let mut rows: Vec<i64> =
+                ids.iter().filter_map(|id| snapshot.observers().by_id(id)).map(|o| o.rowid).collect();
+            rows.sort_unstable();
+            observers.push(rows);
+        }
+        if let Some(regions) = &query.regions {
+            let mut rows = snapshot.observers().in_regions(regions);
+            rows.sort_unstable();
+            observers.push(rows);
+        }
+        let nodes = query.nodes.as_ref().map(|texts| {
+            let mut keys = Vec::new();
+            for text in texts {
+                keys.push(text.to_ascii_lowercase());
+                keys.extend(snapshot.nodes().by_name(text).map(|n| n.public_key.clone()));
+            }
+            keys
+        });
+        Self { query, hash: query.hash.as_ref().map(|h| h.to_ascii_lowercase()), observers, nodes }
+    }
+
+    /// Whether a row meets every filter.
+    pub(crate) fn matches(&self, row: &Transmission<'_>) -> bool {
+        self.matches_columns(row) && self.matches_sets(row)
+    }
+
+    fn matches_columns(&self, row: &Transmission<'_>) -> bool {
+        let q = self.query;
+        let one_of = |set: &Option<Vec<i64>>, value: Option<i64>| {
+            set.as_ref().is_none_or(|set| value.is_some_and(|v| set.contains(&v)))
+        };
+        one_of(&q.payload_types, row.payload_type())
+            && one_of(&q.route_types, row.route_type())
+            && q.after_id.is_none_or(|id| row.id() > id)
+            && in_window(q, row.first_seen_unix(), row.latest())
+            && q.channel.as_ref().is_none_or(|channel| {
+                row.payload_type() == Some(5) && row.channel_hash() == Some(channel.as_str())
+            })
+            && q.scope.as_ref().is_none_or(|scope| row.scope_name() == scope.as_deref())
+            && self.hash.as_ref().is_none_or(|hash| row.hash().eq_ignore_ascii_case(hash))
+            && q.originators.as_ref().is_none_or(|keys| {
+                row.from_pubkey().is_some_and(|from| keys.iter().any(|k| k.as_str() == from))
+            })
+    }
+
+    fn matches_sets(&self, row: &Transmission<'_>) -> bool {
+        self.observers.iter().all(|set| {
+            row.observations().any(|o| o.observer().is_some_and(|id| set.binary_search(&id).is_ok()))
+        }) && self.nodes.as_ref().is_none_or(|keys| keys.iter().any(|key| takes_part(row, key)))
+    }
+}
+
+/// First reception or newest observation lies within the open window.
+pub(crate) fn in_window(q: &Query, first_seen: i64, latest: i64) -> bool {
+    let within = |t: i64| q.since.is_none_or(|since| t > since) && q.until.is_none_or(|until| t < until);
+    (q.since.is_none() && q.until.is_none()) || within(first_seen) || within(latest)
+}
+
+/// Whether a node (lower-case key) sends, receives or relays this transmission.
+pub(crate) fn takes_part(row: &Transmission<'_>, key: &str) -> bool {
+    if key.is_empty() {
+        return false;
+    }
+    row.from_pubkey().is_some_and(|from| from == key)
+        || row.decoded_json().is_some_and(|json| payload_keys(&json).any(|k| k == key))
+        || row
+            .observations()
+            .any(|o| o.resolved_path().is_some_and(|path| resolved_keys(&path).any(|k| k == key)))
+}
+
+/// Values of `pubKey`, `destPubKey` and `srcPubKey` at the top of a payload object.
+pub(crate) fn payload_keys(json: &str) -> impl Iterator<Item = &str> {
+    ["\"pubKey\":\"", "\"destPubKey\":\"", "\"srcPubKey\":\""].into_iter().filter_map(move |name| {
+        let at = json.find(name)? + name.len();
+        let rest = json.get(at..)?;
+        rest.get(..rest.find('"')?).filter(|key| !key.is_empty())
+    })
+}
+
+/// The strings of a JSON array of public keys and nulls.
+pub(crate) fn resolved_keys(json: &str) -> impl Iterator<Item = &str> {
+    json.split('"').skip(1).step_by(2).filter(|key| !key.is_empty())
+}

@@ -1,0 +1,248 @@
+//! Rows in full: how the newest transmissions, late changes and rows read from SQLite are held.
+
+use std::sync::Arc;
+
+use super::record::{ObservationRow, Score, TransmissionRow};
+use super::seconds;
+
+/// A transmission with everything it needs, outside any segment.
+#[derive(Clone, Debug)]
+pub struct OwnedTransmission {
+    pub(crate) head: Arc<Head>,
+    /// Ascending by id.
+    pub(crate) observations: Vec<Arc<OwnedObservation>>,
+    /// Index of the display observation.
+    pub(crate) display: usize,
+    /// Newest observation or first reception, unix seconds.
+    pub(crate) latest: i64,
+}
+
+/// The columns of a transmission.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub(crate) id: i64,
+    pub(crate) raw: Box<[u8]>,
+    pub(crate) raw_case: HexCase,
+    pub(crate) hash: Box<str>,
+    pub(crate) first_seen: Box<str>,
+    pub(crate) first_seen_unix: i64,
+    pub(crate) last_seen: i64,
+    pub(crate) route_type: Option<i64>,
+    pub(crate) payload_type: Option<i64>,
+    pub(crate) payload_version: Option<i64>,
+    pub(crate) decoded_json: Option<Box<str>>,
+    pub(crate) from_pubkey: Option<Box<str>>,
+    pub(crate) channel_hash: Option<Box<str>>,
+    pub(crate) scope_name: Option<Box<str>>,
+}
+
+/// The columns of an observation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OwnedObservation {
+    pub(crate) id: i64,
+    pub(crate) observer: Option<i64>,
+    pub(crate) direction: Option<Box<str>>,
+    pub(crate) snr: Option<f64>,
+    pub(crate) rssi: Option<f64>,
+    pub(crate) score: Option<Score>,
+    pub(crate) path_json: Option<Box<str>>,
+    pub(crate) timestamp: i64,
+    pub(crate) resolved_path: Option<Box<str>>,
+    pub(crate) raw_hex: Option<Box<str>>,
+}
+
+/// How the hex digits of a column are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HexCase {
+    Upper,
+    Lower,
+    /// Mixed: the text itself.
+    Verbatim(Box<str>),
+}
+
+impl HexCase {
+    /// How `text`, which is `bytes` in hex, is written.
+    pub(crate) fn of(text: &str) -> Self {
+        if !text.bytes().any(|b| b.is_ascii_lowercase()) {
+            Self::Upper
+        } else if !text.bytes().any(|b| b.is_ascii_uppercase()) {
+            Self::Lower
+        } else {
+            Self::Verbatim(text.into())
+        }
+    }
+}
+
+impl OwnedTransmission {
+    /// A transmission without observations.
+    ///
+    /// # Errors
+    ///
+    /// [`Defect`] when a required column is unreadable.
+    pub fn new(row: &TransmissionRow<'_>) -> Result<Self, Defect> {
+        let (raw, first_seen_unix) = check_transmission(row)?;
+        let head = Head {
+            id: row.id,
+            raw: raw.into(),
+            raw_case: HexCase::of(row.raw_hex),
+            hash: row.hash.into(),
+            first_seen: row.first_seen.into(),
+            first_seen_unix,
+            last_seen: row.last_seen,
+            route_type: row.route_type,
+            payload_type: row.payload_type,
+            payload_version: row.payload_version,
+            decoded_json: row.decoded_json.map(Into::into),
+            from_pubkey: row.from_pubkey.map(Into::into),
+            channel_hash: row.channel_hash.map(Into::into),
+            scope_name: row.scope_name.map(Into::into),
+        };
+        Ok(Self { latest: first_seen_unix, head: Arc::new(head), observations: Vec::new(), display: 0 })
+    }
+
+    /// Adds an observation, or replaces the one with its id. True when it was new.
+    ///
+    /// # Errors
+    ///
+    /// [`Defect`] when a column is unreadable.
+    pub fn put(&mut self, row: &ObservationRow<'_>) -> Result<bool, Defect> {
+        check_observation(row)?;
+        let owned = Arc::new(OwnedObservation {
+            id: row.id,
+            observer: row.observer,
+            direction: row.direction.map(Into::into),
+            snr: row.snr,
+            rssi: row.rssi,
+            score: row.score,
+            path_json: row.path_json.map(Into::into),
+            timestamp: row.timestamp,
+            resolved_path: row.resolved_path.map(Into::into),
+            raw_hex: row.raw_hex.map(Into::into),
+        });
+        let new = match self.observations.binary_search_by_key(&row.id, |o| o.id) {
+            Ok(at) => {
+                self.observations[at] = owned;
+                false
+            }
+            Err(at) => {
+                self.observations.insert(at, owned);
+                true
+            }
+        };
+        self.derive();
+        Ok(new)
+    }
+
+    /// Removes an observation; true when it was there.
+    pub(crate) fn remove(&mut self, id: i64) -> bool {
+        let Ok(at) = self.observations.binary_search_by_key(&id, |o| o.id) else { return false };
+        self.observations.remove(at);
+        self.derive();
+        true
+    }
+
+    /// The values that follow from the observations.
+    pub(crate) fn derive(&mut self) {
+        self.latest = self.observations.iter().map(|o| o.timestamp).fold(self.head.first_seen_unix, i64::max);
+        let mut best = 0;
+        for at in 1..self.observations.len() {
+            let (old, new) = (&self.observations[best], &self.observations[at]);
+            if display_key(new).beats(&display_key(old)) {
+                best = at;
+            }
+        }
+        self.display = best;
+    }
+}
+
+/// What decides which observation a transmission is shown with.
+pub(crate) struct DisplayKey<'a> {
+    pub(crate) hops: usize,
+    pub(crate) timestamp: i64,
+    pub(crate) observer: Option<i64>,
+    pub(crate) path_json: Option<&'a str>,
+}
+
+impl DisplayKey<'_> {
+    /// Most hops; then the newest; then the lowest observer (none first); then the path's text.
+    pub(crate) fn beats(&self, other: &Self) -> bool {
+        (other.hops.cmp(&self.hops))
+            .then(other.timestamp.cmp(&self.timestamp))
+            .then(self.observer.cmp(&other.observer))
+            .then_with(|| self.path_json.cmp(&other.path_json))
+            .is_lt()
+    }
+}
+
+fn display_key(o: &OwnedObservation) -> DisplayKey<'_> {
+    DisplayKey {
+        hops: o.path_json.as_deref().map_or(0, count_hops),
+        timestamp: o.timestamp,
+        observer: o.observer,
+        path_json: o.path_json.as_deref(),
+    }
+}
+
+/// Number of items of a JSON array of strings, without building it.
+pub(crate) fn count_hops(path_json: &str) -> usize {
+    path_json.bytes().filter(|b| *b == b'"').count() / 2
+}
+
+/// Why a row of the database is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// `raw_hex` is not hex.
+    #[error("raw_hex is not an even number of hex digits")]
+    Hex,
+    /// `hash` is empty.
+    #[error("hash is empty")]
+    Hash,
+    /// `first_seen` is not a time.
+    #[error("first_seen is not an RFC 3339 time")]
+    Time,
+    /// `decoded_json`, `path_json` or `resolved_path` is not JSON of the expected kind.
+    #[error("a JSON column does not hold JSON of its kind")]
+    Json,
+    /// A required column is NULL, or a column holds a value of another type.
+    #[error("a column is NULL or of another type than the schema's")]
+    Type,
+    /// The observation's transmission does not exist.
+    #[error("transmission_id names no transmission")]
+    Dangling,
+}
+
+/// The parsed required columns of a transmission: raw bytes and first reception.
+pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, i64), Defect> {
+    let raw = hex::decode(row.raw_hex).map_err(|_| Defect::Hex)?;
+    if row.hash.is_empty() {
+        return Err(Defect::Hash);
+    }
+    let first_seen = seconds::parse(row.first_seen).ok_or(Defect::Time)?;
+    if let Some(json) = row.decoded_json
+        && serde_json::from_str::<serde::de::IgnoredAny>(json).is_err()
+    {
+        return Err(Defect::Json);
+    }
+    Ok((raw, first_seen))
+}
+
+/// Checks the JSON and hex columns of an observation.
+pub(crate) fn check_observation(row: &ObservationRow<'_>) -> Result<(), Defect> {
+    if let Some(path) = row.path_json.filter(|p| !p.is_empty())
+        && serde_json::from_str::<Vec<std::borrow::Cow<'_, str>>>(path).is_err()
+    {
+        return Err(Defect::Json);
+    }
+    if let Some(path) = row.resolved_path.filter(|p| !p.is_empty())
+        && serde_json::from_str::<Vec<Option<std::borrow::Cow<'_, str>>>>(path).is_err()
+    {
+        return Err(Defect::Json);
+    }
+    if let Some(raw) = row.raw_hex
+        && (raw.len() % 2 != 0 || !raw.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        return Err(Defect::Hex);
+    }
+    Ok(())
+}

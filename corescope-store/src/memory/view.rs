@@ -1,0 +1,333 @@
+//! Row views: every column of a transmission or an observation, wherever the row is kept.
+//!
+//! A view borrows from the [`Snapshot`](super::Snapshot) (or the [`OwnedTransmission`]) it was taken from and
+//! is two words: copy it freely. Texts come back byte for byte as SQLite holds them.
+
+use std::borrow::Cow;
+
+use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops};
+use super::record::Score;
+
+/// A transmission.
+#[derive(Clone, Copy)]
+pub struct Transmission<'a> {
+    place: Place<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Owned(&'a OwnedTransmission),
+}
+
+impl std::fmt::Debug for Transmission<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transmission")
+            .field("id", &self.id())
+            .field("hash", &self.hash())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> From<&'a OwnedTransmission> for Transmission<'a> {
+    fn from(owned: &'a OwnedTransmission) -> Self {
+        Self { place: Place::Owned(owned) }
+    }
+}
+
+impl<'a> Transmission<'a> {
+    /// `transmissions.id`.
+    pub fn id(&self) -> i64 {
+        match self.place {
+            Place::Owned(t) => t.head.id,
+        }
+    }
+
+    /// Content hash, normally 16 lower-case hex digits.
+    pub fn hash(&self) -> Cow<'a, str> {
+        match self.place {
+            Place::Owned(t) => Cow::Borrowed(&t.head.hash),
+        }
+    }
+
+    /// The frame of the first copy received; empty for companion-bridge messages.
+    pub fn raw(&self) -> &'a [u8] {
+        match self.place {
+            Place::Owned(t) => &t.head.raw,
+        }
+    }
+
+    /// The frame in hex, letter case as published.
+    pub fn raw_hex(&self) -> Cow<'a, str> {
+        match self.place {
+            Place::Owned(t) => match &t.head.raw_case {
+                HexCase::Upper => Cow::Owned(hex::encode_upper(&t.head.raw)),
+                HexCase::Lower => Cow::Owned(hex::encode(&t.head.raw)),
+                HexCase::Verbatim(text) => Cow::Borrowed(text),
+            },
+        }
+    }
+
+    /// First reception, RFC 3339 UTC, as stored.
+    pub fn first_seen(&self) -> Cow<'a, str> {
+        match self.place {
+            Place::Owned(t) => Cow::Borrowed(&t.head.first_seen),
+        }
+    }
+
+    /// First reception, unix seconds.
+    pub fn first_seen_unix(&self) -> i64 {
+        match self.place {
+            Place::Owned(t) => t.head.first_seen_unix,
+        }
+    }
+
+    /// The column `last_seen`: unix seconds, 0 when never filled in.
+    pub fn last_seen(&self) -> i64 {
+        match self.place {
+            Place::Owned(t) => t.head.last_seen,
+        }
+    }
+
+    /// Newest observation (or the first reception, when that is later), unix seconds.
+    pub fn latest(&self) -> i64 {
+        match self.place {
+            Place::Owned(t) => t.latest,
+        }
+    }
+
+    /// Route type: 0 TRANSPORT_FLOOD, 1 FLOOD, 2 DIRECT, 3 TRANSPORT_DIRECT.
+    pub fn route_type(&self) -> Option<i64> {
+        match self.place {
+            Place::Owned(t) => t.head.route_type,
+        }
+    }
+
+    /// Payload type, 0–15.
+    pub fn payload_type(&self) -> Option<i64> {
+        match self.place {
+            Place::Owned(t) => t.head.payload_type,
+        }
+    }
+
+    /// Payload version, 0–3.
+    pub fn payload_version(&self) -> Option<i64> {
+        match self.place {
+            Place::Owned(t) => t.head.payload_version,
+        }
+    }
+
+    /// The payload as a JSON object, as stored.
+    pub fn decoded_json(&self) -> Option<Cow<'a, str>> {
+        match self.place {
+            Place::Owned(t) => t.head.decoded_json.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// Sender of an advert: lower-case hex; `""` looked at and none, `None` not looked at.
+    pub fn from_pubkey(&self) -> Option<Cow<'a, str>> {
+        match self.place {
+            Place::Owned(t) => t.head.from_pubkey.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// The column `channel_hash`: a channel's name, or `enc_` and two hex digits.
+    pub fn channel_hash(&self) -> Option<&'a str> {
+        match self.place {
+            Place::Owned(t) => t.head.channel_hash.as_deref(),
+        }
+    }
+
+    /// The column `scope_name`: `None` unscoped, `""` scoped but unknown, else `#name`.
+    pub fn scope_name(&self) -> Option<&'a str> {
+        match self.place {
+            Place::Owned(t) => t.head.scope_name.as_deref(),
+        }
+    }
+
+    /// Number of observations.
+    pub fn observation_count(&self) -> usize {
+        match self.place {
+            Place::Owned(t) => t.observations.len(),
+        }
+    }
+
+    /// Observations, ascending by id.
+    pub fn observations(&self) -> Observations<'a> {
+        Observations { of: *self, next: 0, end: self.observation_count() }
+    }
+
+    /// The observation at a position of [`observations`](Self::observations).
+    pub fn observation(&self, index: usize) -> Option<Observation<'a>> {
+        match self.place {
+            Place::Owned(t) => t
+                .observations
+                .get(index)
+                .map(|o| Observation { of: *self, place: ObservationPlace::Owned(o) }),
+        }
+    }
+
+    /// The observation the transmission is shown with: most hops; of those the newest; then the lowest observer
+    /// rowid (none first); then `path_json` ascending. `None` without observations.
+    pub fn display(&self) -> Option<Observation<'a>> {
+        match self.place {
+            Place::Owned(t) => self.observation(t.display),
+        }
+    }
+
+    /// Number of distinct observers; observations without a known one count as one more.
+    pub fn observer_count(&self) -> usize {
+        let mut seen: Vec<Option<i64>> = self.observations().map(|o| o.observer()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        seen.len()
+    }
+
+    /// The resolved path of the longest observation that has one (the display observation first), as stored.
+    pub fn resolved_path(&self) -> Option<Cow<'a, str>> {
+        if let Some(found) = self.display().and_then(|o| o.resolved_path()) {
+            return Some(found);
+        }
+        self.observations()
+            .filter(|o| o.resolved_path().is_some())
+            .max_by_key(|o| (o.hop_count(), o.timestamp()))
+            .and_then(|o| o.resolved_path())
+    }
+}
+
+/// Iterator over the observations of a transmission, ascending by id.
+#[derive(Clone, Debug)]
+pub struct Observations<'a> {
+    of: Transmission<'a>,
+    next: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for Observations<'a> {
+    type Item = Observation<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        self.next += 1;
+        self.of.observation(self.next - 1)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.end - self.next, Some(self.end - self.next))
+    }
+}
+
+impl DoubleEndedIterator for Observations<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        self.end -= 1;
+        self.of.observation(self.end)
+    }
+}
+
+impl ExactSizeIterator for Observations<'_> {}
+
+/// An observation: one reception of a transmission by one observer over one path.
+#[derive(Clone, Copy)]
+pub struct Observation<'a> {
+    of: Transmission<'a>,
+    place: ObservationPlace<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum ObservationPlace<'a> {
+    Owned(&'a OwnedObservation),
+}
+
+impl std::fmt::Debug for Observation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observation").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Observation<'a> {
+    /// `observations.id`.
+    pub fn id(&self) -> i64 {
+        match self.place {
+            ObservationPlace::Owned(o) => o.id,
+        }
+    }
+
+    /// What was observed.
+    pub fn transmission(&self) -> Transmission<'a> {
+        self.of
+    }
+
+    /// Rowid of the observer, see [`Observers::by_rowid`](super::Observers::by_rowid).
+    pub fn observer(&self) -> Option<i64> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.observer,
+        }
+    }
+
+    /// `rx`, `tx` or nothing.
+    pub fn direction(&self) -> Option<&'a str> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.direction.as_deref(),
+        }
+    }
+
+    /// Signal-to-noise ratio in dB.
+    pub fn snr(&self) -> Option<f64> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.snr,
+        }
+    }
+
+    /// Signal strength in dBm.
+    pub fn rssi(&self) -> Option<f64> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.rssi,
+        }
+    }
+
+    /// Score as published.
+    pub fn score(&self) -> Option<Score> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.score,
+        }
+    }
+
+    /// Reception time, unix seconds.
+    pub fn timestamp(&self) -> i64 {
+        match self.place {
+            ObservationPlace::Owned(o) => o.timestamp,
+        }
+    }
+
+    /// JSON array of upper-case hex hops, as stored.
+    pub fn path_json(&self) -> Option<Cow<'a, str>> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.path_json.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// Number of hops of the path.
+    pub fn hop_count(&self) -> usize {
+        match self.place {
+            ObservationPlace::Owned(o) => o.path_json.as_deref().map_or(0, count_hops),
+        }
+    }
+
+    /// JSON array of public keys and nulls, as stored.
+    pub fn resolved_path(&self) -> Option<Cow<'a, str>> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.resolved_path.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// This observation's own copy of the frame in hex, as stored; `None` when it has none.
+    pub fn raw_hex(&self) -> Option<Cow<'a, str>> {
+        match self.place {
+            ObservationPlace::Owned(o) => o.raw_hex.as_deref().map(Cow::Borrowed),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Reading rows of the database as the index store takes them.
+
+mod rows;
+mod tables;
+
+pub(crate) use rows::{Columns, observation, transmission};
+pub use tables::{edges, nodes, nodes_seen_since, observers};
