@@ -1,3 +1,21 @@
-//! placeholder
+//! The HTTP and WebSocket side of CoreScope.
+//!
+//! [`server::serve`] listens, speaks HTTP/1.1 and (over TLS) HTTP/2, keeps limits, compresses and
+//! answers conditional requests; [`api::router`] holds the routes; [`AppState`] is what they share.
+//!
+//! The crate is a reader: it is built without the write side of `corescope-store`, so that no type
+//! in it can change a database.
+#![forbid(unsafe_code)]
 
 pub mod api;
+pub mod clock;
+mod error;
+pub mod json;
+pub mod perf;
+pub mod query;
+pub mod server;
+mod state;
+
+pub use clock::Clock;
+pub use error::ApiError;
+pub use state::{App, AppState, Load};

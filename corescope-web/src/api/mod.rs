@@ -1,3 +1,53 @@
-//! The routes under `/api`, one file per resource.
+//! The routes, one file per resource.
 
 pub mod coverage;
+mod fallback;
+mod healthz;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::server::RoutePattern;
+use crate::{ApiError, AppState};
+
+/// All routes.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/api/healthz", get(healthz::healthz))
+        .method_not_allowed_fallback(method_not_allowed)
+        .route_layer(middleware::from_fn(note_pattern))
+        .fallback(fallback::fallback)
+        .with_state(state)
+}
+
+/// Whether the client asks for `application/x-protobuf`.
+pub fn wants_protobuf(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).into_iter().filter_map(|v| v.to_str().ok());
+    accepted.flat_map(|v| v.split(',')).any(|item| {
+        let kind = item.split(';').next().unwrap_or("").trim();
+        matches!(kind, "application/x-protobuf" | "application/protobuf")
+    })
+}
+
+/// Tells the edge which route answered, as the contract spells patterns (`/api/nodes/:pubkey`).
+async fn note_pattern(request: Request, next: Next) -> Response {
+    let pattern =
+        request.extensions().get::<MatchedPath>().map(|p| p.as_str().replace('{', ":").replace('}', ""));
+    let mut response = next.run(request).await;
+    if let Some(pattern) = pattern {
+        response.extensions_mut().insert(RoutePattern(Arc::from(pattern)));
+    }
+    response
+}
+
+async fn method_not_allowed() -> Response {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed")
+        .hint("the Allow header names the methods of this path")
+        .into_response()
+}

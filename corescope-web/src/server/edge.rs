@@ -1,0 +1,287 @@
+//! What happens to every request before and after its route: the client's address and its
+//! allowance, size of the headers, path cleaning, CORS, shared bodies, tags, compression, timing.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, extract::Request};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use super::client::{ClientAddress, client_address};
+use super::compress::{self, Encoding};
+use super::conditional;
+use super::hot::{Hot, HotBody};
+use super::path;
+use crate::{ApiError, AppState};
+
+const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status");
+
+/// The route pattern that answered, put into the answer's extensions by the router.
+#[derive(Debug, Clone)]
+pub(crate) struct RoutePattern(pub(crate) Arc<str>);
+
+/// The edge: state, routes, and what makes tags of this process differ from another's.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    state: AppState,
+    router: Router,
+    boot: u64,
+}
+
+/// What of a request is needed after its route consumed it.
+struct Asked {
+    is_head: bool,
+    is_api: bool,
+    uri: Uri,
+    headers: HeaderMap,
+    encoding: Encoding,
+    key: Option<String>,
+    /// Before the route ran: a shared body may claim no newer version than this.
+    version: u64,
+    begun: Instant,
+}
+
+impl Edge {
+    pub(crate) fn new(state: AppState, router: Router) -> Self {
+        let boot = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as u64);
+        Self { state, router, boot }
+    }
+
+    /// Answers one request; never fails and never panics.
+    pub(crate) async fn answer(&self, peer: IpAddr, mut request: Request) -> Response {
+        let begun = Instant::now();
+        let client = client_address(peer, request.headers(), &self.state.addresses);
+        if let Some(refusal) = self.refuse(client, &request) {
+            return self.finish_plain(refusal, request.headers(), path::is_api(request.uri().path()));
+        }
+        if request.method() == Method::OPTIONS
+            && let Some(response) = self.state.cors.preflight(request.headers())
+        {
+            return response;
+        }
+        request.extensions_mut().insert(client);
+        let is_head = request.method() == Method::HEAD;
+        if is_head {
+            *request.method_mut() = Method::GET;
+        }
+        path::drop_trailing_slash(request.uri_mut());
+        let is_api = path::is_api(request.uri().path());
+        let upgrade = request.headers().contains_key(header::UPGRADE);
+        let key = (is_api && request.method() == Method::GET && !upgrade)
+            .then(|| hot_key(request.uri(), request.headers()));
+        let asked = Asked {
+            is_head,
+            is_api,
+            uri: request.uri().clone(),
+            encoding: if self.state.options.compression {
+                Encoding::negotiate(request.headers())
+            } else {
+                Encoding::Identity
+            },
+            headers: kept(request.headers()),
+            key,
+            version: self.state.version(),
+            begun,
+        };
+        if let Some(shared) = asked.key.as_ref().and_then(|k| self.state.hot.get(k, asked.version)) {
+            let response = self.send_hot(&shared, &asked);
+            return self.record(response, &asked, Some(&shared.route));
+        }
+        let routed = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind().await;
+        let response = match routed {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => ApiError::internal("route", &"a handler panicked").into_response(),
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return response;
+        }
+        let route = response.extensions().get::<RoutePattern>().map(|r| r.0.clone());
+        let response = self.finish(response, &asked, route.as_ref()).await;
+        self.record(response, &asked, route.as_ref())
+    }
+
+    /// What is refused before anything is done for it.
+    fn refuse(&self, client: ClientAddress, request: &Request) -> Option<Response> {
+        if let Err(seconds) = self.state.addresses.request(client.0) {
+            let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests");
+            let error =
+                error.retry_after(seconds).hint("slow down, or ask the operator to raise http.limits");
+            return Some(error.into_response());
+        }
+        let limit = self.state.options.limits.header_bytes;
+        let uri = request.uri().path().len() + request.uri().query().map_or(0, str::len);
+        let headers: usize = request.headers().iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
+        if uri + headers > limit {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let error =
+                ApiError::new(status, "headers_too_large", format!("headers too large (max {limit} bytes)"));
+            return Some(error.hint("shorten the query or drop cookies").into_response());
+        }
+        path::redirect_to_clean(request.uri())
+    }
+
+    fn send_hot(&self, shared: &HotBody, asked: &Asked) -> Response {
+        let (encoding, body) = if shared.body.len() < compress::MIN_BYTES {
+            (Encoding::Identity, shared.body.clone())
+        } else {
+            match shared.encoded(asked.encoding) {
+                Some(body) => (asked.encoding, body),
+                None => (Encoding::Identity, shared.body.clone()),
+            }
+        };
+        let mut response = Response::new(Body::empty());
+        *response.headers_mut() = shared.headers.clone();
+        let etag = conditional::variant(&shared.etag, encoding.tag());
+        self.complete(response, asked, Some(etag), encoding, body)
+    }
+
+    /// Tags, shares, compresses and decorates what a route answered.
+    async fn finish(&self, response: Response, asked: &Asked, route: Option<&Arc<str>>) -> Response {
+        // Streams (a backup) go as they come; so does what a route finished itself (files).
+        let own = response.headers().contains_key(header::ETAG)
+            || response.headers().contains_key(header::CONTENT_ENCODING);
+        let whole = response.body().size_hint().exact().is_some();
+        if own || !whole {
+            return self.finish_plain(strip(response, asked.is_head), &asked.headers, asked.is_api);
+        }
+        let (mut parts, body) = response.into_parts();
+        let Ok(collected) = body.collect().await else {
+            let error = ApiError::internal("route", &"a whole body broke off").into_response();
+            return self.finish_plain(error, &asked.headers, asked.is_api);
+        };
+        let body = collected.to_bytes();
+        // axum wrote the length of the plain body; hyper writes that of what is sent.
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let ok = parts.status == StatusCode::OK;
+        let hot = parts.extensions.remove::<Hot>().filter(|h| ok && h.version == asked.version);
+        let etag = match hot {
+            Some(Hot { version, ttl: None }) => Some(conditional::version_tag(self.boot, version)),
+            _ if ok && asked.key.is_some() && body.len() <= conditional::MAX_HASHED => {
+                Some(conditional::body_tag(&body))
+            }
+            _ => None,
+        };
+        if let (Some(hot), Some(key), Some(etag)) = (hot, &asked.key, &etag) {
+            let route = route.cloned().unwrap_or_else(|| asked.uri.path().into());
+            let shared = Arc::new(HotBody::new(hot, body, parts.headers, etag.clone(), route));
+            self.state.hot.put(key.clone(), shared.clone());
+            return self.send_hot(&shared, asked);
+        }
+        let (encoding, body) = encode(body, asked.encoding, parts.headers.get(header::CONTENT_TYPE)).await;
+        let etag = etag.map(|e| conditional::variant(&e, encoding.tag()));
+        self.complete(Response::from_parts(parts, Body::empty()), asked, etag, encoding, body)
+    }
+
+    /// The last steps for a body that is at hand.
+    fn complete(
+        &self,
+        mut response: Response,
+        asked: &Asked,
+        etag: Option<HeaderValue>,
+        encoding: Encoding,
+        body: Bytes,
+    ) -> Response {
+        let headers = response.headers_mut();
+        if body.len() >= compress::MIN_BYTES || encoding != Encoding::Identity {
+            headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        let unchanged = etag.as_ref().is_some_and(|e| conditional::not_modified(&asked.headers, e));
+        if let Some(etag) = etag {
+            headers.insert(header::ETAG, etag);
+        }
+        if unchanged {
+            headers.remove(header::CONTENT_TYPE);
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else {
+            if let Some(name) = encoding.name() {
+                headers.insert(header::CONTENT_ENCODING, name);
+            }
+            if asked.is_head {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            } else {
+                *response.body_mut() = Body::from(body);
+            }
+        }
+        self.finish_plain(response, &asked.headers, asked.is_api)
+    }
+
+    /// The headers that every answer has.
+    fn finish_plain(&self, mut response: Response, request: &HeaderMap, is_api: bool) -> Response {
+        let headers = response.headers_mut();
+        if is_api && !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        let load = &self.state.load;
+        let status = if load.is_ready() {
+            HeaderValue::from_static("ready")
+        } else {
+            let text = format!("loading; progress={}", load.rows());
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("loading"))
+        };
+        headers.insert(LOAD_STATUS, status);
+        self.state.cors.decorate(request.get(header::ORIGIN), headers);
+        response
+    }
+
+    fn record(&self, response: Response, asked: &Asked, route: Option<&Arc<str>>) -> Response {
+        if asked.is_api
+            && let Some(route) = route
+        {
+            let took = asked.begun.elapsed();
+            let path = asked.uri.path();
+            self.state.requests.record(route, path, response.status().as_u16(), took, self.state.clock.now());
+        }
+        response
+    }
+}
+
+/// The headers looked at after the route.
+fn kept(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in [header::ORIGIN, header::IF_NONE_MATCH] {
+        for value in headers.get_all(&name) {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    kept
+}
+
+/// The same path and query, asked for the same kind of body, is the same answer.
+fn hot_key(uri: &Uri, headers: &HeaderMap) -> String {
+    let uri = uri.path_and_query().map_or("/", |p| p.as_str());
+    if crate::api::wants_protobuf(headers) { format!("pb {uri}") } else { uri.to_owned() }
+}
+
+/// Removes the body of an answer to HEAD.
+fn strip(response: Response, is_head: bool) -> Response {
+    if is_head { response.map(|_| Body::empty()) } else { response }
+}
+
+/// Larger bodies are compressed beside the event loop.
+const INLINE: usize = 64 * 1024;
+
+async fn encode(body: Bytes, encoding: Encoding, kind: Option<&HeaderValue>) -> (Encoding, Bytes) {
+    if encoding == Encoding::Identity || body.len() < compress::MIN_BYTES || !compress::is_compressible(kind)
+    {
+        return (Encoding::Identity, body);
+    }
+    let packed = if body.len() <= INLINE {
+        compress::compress(&body, encoding)
+    } else {
+        let copy = body.clone();
+        tokio::task::spawn_blocking(move || compress::compress(&copy, encoding)).await.ok().flatten()
+    };
+    packed.map_or((Encoding::Identity, body), |packed| (encoding, packed))
+}
