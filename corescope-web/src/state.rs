@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
+use corescope_core::config::{Config, Paths};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -21,6 +23,10 @@ pub type AppState = Arc<App>;
 pub struct App {
     /// The server's time.
     pub clock: Clock,
+    /// The configuration; replaced as a whole by [`App::set_config`].
+    pub config: ArcSwap<Config>,
+    /// Where the data lie.
+    pub paths: Paths,
     /// The edge's settings.
     pub options: Options,
     /// Who may read across origins.
@@ -43,9 +49,11 @@ pub struct App {
 
 impl App {
     /// The state of a server with these settings.
-    pub fn new(clock: Clock, options: Options) -> AppState {
+    pub fn new(clock: Clock, options: Options, config: Config, paths: Paths) -> AppState {
         Arc::new(Self {
             clock,
+            config: ArcSwap::from_pointee(config),
+            paths,
             cors: Cors::new(&options.cors_origins),
             addresses: AddressBook::new(options.limits.clone(), options.trusted_proxies.clone()),
             options,
@@ -62,6 +70,12 @@ impl App {
     /// from the same request are equal.
     pub fn version(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
+    }
+
+    /// Puts another configuration in force; the edge's own settings stay those of the start.
+    pub fn set_config(&self, config: Config) {
+        self.config.store(Arc::new(config));
+        self.touch();
     }
 
     /// To be called when something other than the store changed that answers depend on, such as

@@ -4,6 +4,7 @@ pub mod body;
 mod client;
 mod compress;
 mod conditional;
+mod configured;
 mod connection;
 pub mod cors;
 mod edge;
