@@ -24,6 +24,7 @@
 
 pub mod airtime;
 pub mod config;
+pub mod filter;
 pub mod geo;
 pub mod ids;
 pub mod regions;
