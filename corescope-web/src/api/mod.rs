@@ -3,6 +3,8 @@
 pub mod coverage;
 mod fallback;
 mod healthz;
+pub mod observers;
+pub mod system;
 
 use std::sync::Arc;
 
