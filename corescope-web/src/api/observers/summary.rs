@@ -150,7 +150,7 @@ mod tests {
             sample("c", Some(-80.0)),
             sample("d", None),
         ];
-        let got = summarize(&rows, |id| (id != "c").then(|| (None, None)));
+        let got = summarize(&rows, |id| (id != "c").then_some((None, None)));
         let seen: Vec<_> =
             got.iter().map(|o| (o.observer_id.as_str(), o.sample_count, o.sparkline.clone())).collect();
         assert_eq!(
