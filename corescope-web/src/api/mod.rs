@@ -1,5 +1,6 @@
 //! The routes, one file per resource.
 
+pub mod config;
 pub mod coverage;
 mod fallback;
 mod healthz;

@@ -3,5 +3,4 @@
 pub mod ingestor;
 pub mod process;
 pub mod stats;
-pub mod timings;
 pub mod write_sources;

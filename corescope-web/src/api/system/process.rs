@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::timings::percentile;
-
 /// Time between two samples.
 const STEP: Duration = Duration::from_secs(1);
 /// Samples of the timer lag that the percentiles look back on.
@@ -174,6 +172,12 @@ impl Sampler {
     fn lock(&self) -> std::sync::MutexGuard<'_, Sampled> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The value below which `p` per cent of a sorted list lie; 0 of an empty list.
+fn percentile(sorted: &[u64], p: usize) -> u64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((sorted.len() * p / 100).min(last)).copied().unwrap_or(0)
 }
 
 fn rates((t0, a): (Instant, IoCounters), (t1, b): (Instant, IoCounters)) -> IoRates {

@@ -1,0 +1,6 @@
+//! What of the configuration is served.
+
+pub mod airports;
+pub mod areas;
+pub mod client;
+pub mod theme;
