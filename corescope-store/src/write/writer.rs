@@ -1,0 +1,445 @@
+//! The writer: opens the file, owns it, commits batches.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use corescope_core::time::rfc3339;
+use rusqlite::{Connection, OpenFlags};
+
+use super::accepted::Accepted;
+use super::batch::{Batch, Books};
+use super::changes::Changes;
+use super::counters::Counters;
+use super::error::{Doing, WriteError};
+use super::ledger::{Completeness, Ledger, Refused, write_completeness};
+use super::lock::WriterLock;
+use super::nodes::NodeBook;
+use super::observers::ObserverBook;
+use super::outcome::{BatchReport, Outcome, Rejected};
+use super::rules::{Options, Rules, Synchronous};
+use crate::db::{BUSY_TIMEOUT, OpenError};
+use crate::schema::create_all;
+
+/// Where messages go: the narrow seam between intake and storage. Only [`Writer`]
+/// implements it.
+pub trait Sink: sealed::Sealed {
+    /// Stores the messages and the account of those that were refused before, all or
+    /// nothing. When this returns, everything is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; nothing was stored, and the same batch may be given again.
+    fn store(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Writer {}
+}
+
+impl Sink for Writer {
+    fn store(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError> {
+        self.batch_with(messages, refused)
+    }
+}
+
+/// The one writer of a database.
+pub struct Writer {
+    db: Connection,
+    path: PathBuf,
+    rules: Rules,
+    books: Books,
+    /// A transaction failed: the books may know what the file does not.
+    books_are_stale: bool,
+    counters: Counters,
+    on_commit: Option<Box<dyn Fn() + Send>>,
+    // Last, so that the file is closed before another process may open it.
+    _lock: WriterLock,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("path", &self.path).field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Opens the database, making it if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::OtherWriter`] when another process writes it, or what SQLite or the
+    /// system says.
+    pub fn open(path: &Path, options: Options) -> Result<Self, WriteError> {
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|source| WriteError::File {
+                path: folder.to_owned(),
+                doing: "cannot make the folder of the database",
+                source,
+            })?;
+        }
+        let lock = WriterLock::acquire(path, &rfc3339(unix_now()))?;
+        let db = open_connection(path, &options)?;
+        db.execute_batch("BEGIN IMMEDIATE").doing("cannot start writing")?;
+        create_all(&db).doing("cannot create the tables")?;
+        db.execute_batch("COMMIT").doing("cannot create the tables")?;
+        let books = load_books(&db, None).doing("cannot read the observers and nodes")?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+            rules: options.rules,
+            books,
+            books_are_stale: false,
+            counters: Counters::default(),
+            on_commit: None,
+            _lock: lock,
+        })
+    }
+
+    /// Stores a batch: one transaction, on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; nothing was stored, and the same batch may be given again.
+    pub fn batch(&mut self, messages: &[Accepted]) -> Result<BatchReport, WriteError> {
+        self.batch_with(messages, &[])
+    }
+
+    /// The same, with the account of messages that were refused before they came here.
+    ///
+    /// # Errors
+    ///
+    /// As [`batch`](Self::batch).
+    pub fn batch_with(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError> {
+        match self.transaction(messages, refused) {
+            Err(error) if error.blames_data() => self.one_by_one(messages, refused),
+            other => other,
+        }
+    }
+
+    fn transaction(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError> {
+        let started = Instant::now();
+        self.refresh_books()?;
+        let now = messages
+            .iter()
+            .map(|m| m.received_at_ms)
+            .chain(refused.iter().map(|r| r.received_at_ms))
+            .max()
+            .map_or_else(unix_now, |ms| ms.div_euclid(1000));
+        let result = store_all(&self.db, &self.rules, &mut self.books, messages, refused, now);
+        match result {
+            Ok((outcomes, counted)) => {
+                self.books.observers.commit(now);
+                self.counters.add(&counted);
+                self.committed();
+                Ok(BatchReport {
+                    outcomes,
+                    new_transmissions: counted.transmissions as usize,
+                    new_observations: counted.observations as usize,
+                    took_us: started.elapsed().as_micros() as u64,
+                })
+            }
+            Err(error) => Err(self.rolled_back(error)),
+        }
+    }
+
+    /// One message makes SQLite refuse the whole batch: each gets a transaction of its own,
+    /// and that one is rejected.
+    fn one_by_one(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError> {
+        let mut report = self.transaction(&[], refused)?;
+        for message in messages {
+            match self.transaction(std::slice::from_ref(message), &[]) {
+                Ok(one) => {
+                    report.outcomes.extend(one.outcomes);
+                    report.new_transmissions += one.new_transmissions;
+                    report.new_observations += one.new_observations;
+                    report.took_us += one.took_us;
+                }
+                Err(error) if error.blames_data() => {
+                    tracing::warn!(%error, "a message was refused by the database");
+                    let outcome = Outcome::Rejected(Rejected::Database);
+                    self.write("cannot write the ledger", |db| {
+                        let mut ledger = Ledger::default();
+                        ledger.count(message, outcome);
+                        ledger.write(db)
+                    })?;
+                    report.outcomes.push(outcome);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Stores estimates of completeness.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; nothing was stored.
+    pub fn completeness(&mut self, rows: &[Completeness]) -> Result<(), WriteError> {
+        self.write("cannot write completeness", |db| write_completeness(db, rows))
+    }
+
+    /// Reads a value of `cs_state`.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Sqlite`].
+    pub fn state(&self, key: &str) -> Result<Option<String>, WriteError> {
+        super::get_state(&self.db, key).doing("cannot read the state")
+    }
+
+    /// Writes a value of `cs_state`: client ids, cursors.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`].
+    pub fn set_state(&mut self, key: &str, value: &str) -> Result<(), WriteError> {
+        self.write("cannot write the state", |db| super::set_state(db, key, value))
+    }
+
+    /// Writes what was gathered about observers and nodes and is older than its interval.
+    /// Call it when no messages come.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; what was gathered is kept.
+    pub fn tick(&mut self, now_ms: i64) -> Result<(), WriteError> {
+        let now = now_ms.div_euclid(1000);
+        if self.books.observers.is_behind(now, i64::from(self.rules.observer_interval_s)) {
+            self.flush(now)?;
+        }
+        Ok(())
+    }
+
+    /// Changes what is stored and how, from the next batch on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        // What was refused under the old rules may pass under the new ones.
+        self.books.bad_adverts.clear();
+        self.rules = rules;
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Calls `wake` after every commit: for a reader in the same process.
+    pub fn on_commit(&mut self, wake: impl Fn() + Send + 'static) {
+        self.on_commit = Some(Box::new(wake));
+    }
+
+    /// Totals since the writer was opened.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many observers and nodes are known.
+    pub fn known(&self) -> (usize, usize) {
+        (self.books.observers.len(), self.books.nodes.len())
+    }
+
+    /// Writes all that is gathered, moves the log into the file and closes it.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; what could not be written is lost, except messages, which are
+    /// already on the disk.
+    pub fn close(mut self) -> Result<(), WriteError> {
+        self.flush(unix_now())?;
+        // A reader that still holds the log keeps it: that is no failure.
+        let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        Ok(())
+    }
+
+    /// The connection, for reading.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.db
+    }
+
+    /// The observers and nodes that are known.
+    pub(crate) fn books_mut(&mut self) -> &mut Books {
+        &mut self.books
+    }
+
+    /// Rows were deleted or renumbered behind the books: they are read again before use.
+    pub(crate) fn forget_books(&mut self) {
+        self.books_are_stale = true;
+    }
+
+    /// One short transaction of a job.
+    pub(crate) fn write<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, WriteError> {
+        let result = in_transaction(&self.db, doing, work);
+        match result {
+            Ok(value) => {
+                self.committed();
+                Ok(value)
+            }
+            Err(error) => Err(self.rolled_back(error)),
+        }
+    }
+
+    fn flush(&mut self, now: i64) -> Result<(), WriteError> {
+        self.refresh_books()?;
+        let nodes = self.books.nodes.take_unwritten();
+        let observers = &mut self.books.observers;
+        let result = in_transaction(&self.db, "cannot write the observers", |db| {
+            let mut changes = Changes::default();
+            let written = observers.flush(db, &mut changes)?;
+            let mut seen = db.prepare_cached("UPDATE nodes SET last_seen = ?2 WHERE public_key = ?1")?;
+            for (key, at) in &nodes {
+                let key = key.to_string();
+                seen.execute([&key, &rfc3339(*at)])?;
+                changes.key(super::Change::Node, &key);
+            }
+            changes.write(db)?;
+            Ok(written)
+        });
+        match result {
+            Ok(written) => {
+                self.books.observers.flushed(now);
+                self.counters.observer_writes += written;
+                self.committed();
+                Ok(())
+            }
+            Err(error) => {
+                for (key, at) in nodes {
+                    let node = self.books.nodes.add(key);
+                    self.books.nodes.saw(node, at, i64::MAX);
+                }
+                Err(self.rolled_back(error))
+            }
+        }
+    }
+
+    fn committed(&mut self) {
+        self.counters.commits += 1;
+        if let Some(wake) = &self.on_commit {
+            wake();
+        }
+    }
+
+    fn rolled_back(&mut self, error: WriteError) -> WriteError {
+        self.counters.write_errors += 1;
+        self.books_are_stale = true;
+        error
+    }
+
+    fn refresh_books(&mut self) -> Result<(), WriteError> {
+        if self.books_are_stale {
+            let before = std::mem::take(&mut self.books);
+            self.books = load_books(&self.db, Some(before)).doing("cannot read the observers and nodes")?;
+            self.books_are_stale = false;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without `close` (a panic elsewhere): best effort, the messages are safe already.
+        if self.books.observers.is_behind(i64::MAX, 0) {
+            let _ = self.flush(unix_now());
+        }
+    }
+}
+
+fn store_all(
+    db: &Connection,
+    rules: &Rules,
+    books: &mut Books,
+    messages: &[Accepted],
+    refused: &[Refused],
+    now: i64,
+) -> Result<(Vec<Outcome>, Counters), WriteError> {
+    in_transaction(db, "cannot store the batch", |db| {
+        let mut batch = Batch::new(db, rules, books);
+        let outcomes = messages.iter().map(|m| batch.store(m)).collect::<rusqlite::Result<Vec<_>>>()?;
+        for line in refused {
+            batch.ledger.refuse(line);
+        }
+        batch.finish(now)?;
+        Ok((outcomes, batch.counters))
+    })
+}
+
+fn in_transaction<T>(
+    db: &Connection,
+    doing: &'static str,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, WriteError> {
+    db.execute_batch("BEGIN IMMEDIATE").doing("cannot start writing")?;
+    let result = work(db).and_then(|value| db.execute_batch("COMMIT").map(|()| value));
+    if result.is_err() && !db.is_autocommit() {
+        // Some errors (a full disk) have rolled back already.
+        let _ = db.execute_batch("ROLLBACK");
+    }
+    result.doing(doing)
+}
+
+fn load_books(db: &Connection, before: Option<Books>) -> rusqlite::Result<Books> {
+    let (observers, bad_adverts) = match before {
+        Some(books) => (Some(books.observers), books.bad_adverts),
+        None => (None, std::collections::HashSet::new()),
+    };
+    Ok(Books {
+        observers: ObserverBook::load(db, observers)?,
+        nodes: NodeBook::load(db)?,
+        recent: super::recent::Recent::default(),
+        bad_adverts,
+    })
+}
+
+fn open_connection(path: &Path, options: &Options) -> Result<Connection, WriteError> {
+    let opening = |e| WriteError::Open(OpenError::of(path, e));
+    let is_new = !path.exists();
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(opening)?;
+    if is_new {
+        restrict_mode(path);
+    }
+    db.busy_timeout(BUSY_TIMEOUT).map_err(opening)?;
+    db.set_prepared_statement_cache_capacity(128);
+    let pages: i64 = db.query_row("PRAGMA page_count", [], |r| r.get(0)).map_err(opening)?;
+    if pages == 0 {
+        // Must come before the first table and before the log.
+        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(opening)?;
+    }
+    let synchronous = match options.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(opening)?;
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = {};",
+        options.checkpoint_pages.max(1)
+    ))
+    .map_err(opening)?;
+    db.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(())).map_err(opening)?;
+    Ok(db)
+}
+
+/// 0640: the database holds messages and positions.
+fn restrict_mode(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640));
+    }
+}
+
+pub(crate) fn unix_now() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs() as i64)
+}
