@@ -4,10 +4,14 @@
 //! - [`tail`]: loads a database into it and follows what is committed.
 //! - [`read`]: rows of the database as the store takes them.
 //! - [`lookup`]: small questions answered from SQLite directly.
+//! - [`db`]: opening a file to read it; [`schema`]: what must be in it.
+//! - `write` (feature `write`): the one writer, migrations and background jobs.
 
 #![forbid(unsafe_code)]
 
+pub mod db;
 pub mod lookup;
 pub mod memory;
 pub mod read;
+pub mod schema;
 pub mod tail;

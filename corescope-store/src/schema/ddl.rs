@@ -123,7 +123,11 @@ pub(crate) const TABLES: &[TableSpec] = &[
         suffix: "",
     },
     // Ours. Values that must survive a restart: cursors, client ids, watermarks.
-    TableSpec { name: "cs_state", body: "key TEXT PRIMARY KEY, value TEXT NOT NULL", suffix: " WITHOUT ROWID" },
+    TableSpec {
+        name: "cs_state",
+        body: "key TEXT PRIMARY KEY, value TEXT NOT NULL",
+        suffix: " WITHOUT ROWID",
+    },
     // Rows that changed after they were inserted, for whoever follows the file. `kind` is
     // transmission, observation, node, observer, edges, or removed (a transmission).
     TableSpec {

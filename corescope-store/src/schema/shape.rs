@@ -39,7 +39,8 @@ impl Shape {
     /// What SQLite says: the file is locked, damaged, or no database.
     pub fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let mut shape = Self::default();
-        let mut names = connection.prepare("SELECT type, name FROM sqlite_master WHERE type IN ('table','view')")?;
+        let mut names =
+            connection.prepare("SELECT type, name FROM sqlite_master WHERE type IN ('table','view')")?;
         let rows = names.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
         for row in rows {
             let (kind, name) = row?;
@@ -84,11 +85,11 @@ fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Stri
 }
 
 fn indexes_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, Index)>> {
-    let mut list = connection.prepare_cached("SELECT name, \"unique\", partial FROM pragma_index_list(?1)")?;
+    let mut list =
+        connection.prepare_cached("SELECT name, \"unique\", partial FROM pragma_index_list(?1)")?;
     let mut info = connection.prepare_cached("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
-    let rows = list.query_map([table], |r| {
-        Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?))
-    })?;
+    let rows = list
+        .query_map([table], |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?)))?;
     let mut found = Vec::new();
     for row in rows {
         let (name, unique, partial) = row?;
