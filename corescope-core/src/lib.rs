@@ -30,3 +30,4 @@ pub mod ids;
 pub mod regions;
 pub mod time;
 pub mod units;
+pub mod uplink;
