@@ -15,7 +15,8 @@ pub mod perf;
 pub mod query;
 pub mod server;
 mod state;
+pub mod veil;
 
 pub use clock::Clock;
 pub use error::ApiError;
-pub use state::{App, AppState, Load};
+pub use state::{App, AppState};

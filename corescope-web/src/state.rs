@@ -1,11 +1,12 @@
 //! What all routes share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use corescope_core::config::{Config, Paths};
+use corescope_store::memory::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -14,6 +15,7 @@ use crate::server::Options;
 use crate::server::cors::Cors;
 use crate::server::hot::HotBodies;
 use crate::server::limit::AddressBook;
+use crate::veil::Veil;
 
 /// The shared state, cheap to clone.
 pub type AppState = Arc<App>;
@@ -23,8 +25,12 @@ pub type AppState = Arc<App>;
 pub struct App {
     /// The server's time.
     pub clock: Clock,
+    /// The index store.
+    pub store: Store,
     /// The configuration; replaced as a whole by [`App::set_config`].
     pub config: ArcSwap<Config>,
+    /// What the operator hides; follows the configuration.
+    pub veil: ArcSwap<Veil>,
     /// Where the data lie.
     pub paths: Paths,
     /// The edge's settings.
@@ -37,8 +43,6 @@ pub struct App {
     pub requests: RequestLog,
     /// Bodies shared by concurrent callers.
     pub hot: HotBodies,
-    /// Progress of loading.
-    pub load: Load,
     /// When the server started (real time).
     pub started: Instant,
     /// Cancelled when the server stops.
@@ -49,9 +53,11 @@ pub struct App {
 
 impl App {
     /// The state of a server with these settings.
-    pub fn new(clock: Clock, options: Options, config: Config, paths: Paths) -> AppState {
+    pub fn new(clock: Clock, options: Options, config: Config, paths: Paths, store: Store) -> AppState {
         Arc::new(Self {
             clock,
+            store,
+            veil: ArcSwap::from_pointee(Veil::new(&config)),
             config: ArcSwap::from_pointee(config),
             paths,
             cors: Cors::new(&options.cors_origins),
@@ -59,7 +65,6 @@ impl App {
             options,
             requests: RequestLog::default(),
             hot: HotBodies::default(),
-            load: Load::default(),
             started: Instant::now(),
             shutdown: CancellationToken::new(),
             changes: AtomicU64::new(0),
@@ -69,11 +74,18 @@ impl App {
     /// The version of the data that answers are made from. Two answers made under the same version
     /// from the same request are equal.
     pub fn version(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        // The store publishes thousands of versions a second at most; changes of ours are rare.
+        self.store.snapshot().version().wrapping_add(self.changes.load(Ordering::Acquire) << 48)
+    }
+
+    /// Whether the newest day is loaded, so that answers are worth having.
+    pub fn is_ready(&self) -> bool {
+        self.store.snapshot().loading().usable
     }
 
     /// Puts another configuration in force; the edge's own settings stay those of the start.
     pub fn set_config(&self, config: Config) {
+        self.veil.store(Arc::new(Veil::new(&config)));
         self.config.store(Arc::new(config));
         self.touch();
     }
@@ -82,34 +94,5 @@ impl App {
     /// the configuration.
     pub fn touch(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
-/// How far the store is loaded.
-#[derive(Debug, Default)]
-pub struct Load {
-    rows: AtomicU64,
-    ready: AtomicBool,
-}
-
-impl Load {
-    /// Says how many rows are loaded.
-    pub fn set_rows(&self, rows: u64) {
-        self.rows.store(rows, Ordering::Relaxed);
-    }
-
-    /// Says that loading is over.
-    pub fn set_ready(&self) {
-        self.ready.store(true, Ordering::Release);
-    }
-
-    /// Whether loading is over.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
-    }
-
-    /// Rows loaded so far.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
     }
 }

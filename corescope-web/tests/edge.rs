@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::routing::{get, post};
 use axum::{Router, body::Body, extract::State};
 use corescope_core::config;
+use corescope_store::memory::{Loading, Store};
 use corescope_web::server::{self, Hot, Limits, Options};
 use corescope_web::{App, AppState, Clock, api, json};
 use http::{Request, StatusCode};
@@ -25,8 +26,8 @@ struct Running {
 async fn start(options: Options) -> Running {
     let mut loaded = config::load(&config::Input::default()).unwrap();
     let paths = config::Paths::resolve(&config::Places::default(), None, &mut loaded.layers);
-    let state = App::new(Clock::frozen_at(1_779_042_000), options, loaded.config, paths);
-    state.load.set_ready();
+    let state = App::new(Clock::frozen_at(1_779_042_000), options, loaded.config, paths, Store::new());
+    state.store.set_loading(Loading { usable: true, complete: true, ..Loading::default() });
     let extra = Router::new()
         .route("/api/test/hot", get(hot))
         .route("/api/test/panic", get(|| async { panic!("on purpose") as &'static str }))

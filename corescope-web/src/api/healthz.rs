@@ -19,7 +19,7 @@ struct Ready {
 }
 
 pub(super) async fn healthz(State(app): State<AppState>) -> Response {
-    if app.load.is_ready() {
+    if app.is_ready() {
         return json::response(&Ready { ready: true });
     }
     let body = json::response(&NotReady { ready: false, reason: "loading" });

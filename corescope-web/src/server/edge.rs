@@ -223,11 +223,11 @@ impl Edge {
         if is_api && !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        let load = &self.state.load;
-        let status = if load.is_ready() {
+        let snapshot = self.state.store.snapshot();
+        let status = if snapshot.loading().usable {
             HeaderValue::from_static("ready")
         } else {
-            let text = format!("loading; progress={}", load.rows());
+            let text = format!("loading; progress={}", snapshot.loading().loaded);
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("loading"))
         };
         headers.insert(LOAD_STATUS, status);
