@@ -1,0 +1,172 @@
+//! The plaintext of TXT_MSG.
+//!
+//! | offset | size | field                                                    |
+//! |-------:|-----:|----------------------------------------------------------|
+//! |      0 |    4 | timestamp, Unix seconds by the sender's clock            |
+//! |      4 |    1 | text type above, attempt in bits 0–1                     |
+//! |      5 | rest | by type                                                  |
+//!
+//! Type 0 is text, type 1 a command or its answer, type 2 four bytes of the author's key and then
+//! text (a room server passes a post on). Attempts above 3 stand after the text's NUL.
+//!
+//! Source of fact: MeshCore `src/helpers/BaseChatMesh.cpp`, `composeMsgPacket` and `onPeerDataRecv`.
+
+use crate::cursor::{Cursor, checked_text};
+use crate::issue::{Detail, IssueKind, Issues};
+use crate::listener::{Listener, Value};
+use crate::text::Text;
+
+/// A message to one node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct TextMessage<'a> {
+    /// Unix seconds by the sender's clock.
+    pub timestamp: u32,
+    /// 0 plain, 1 CLI, 2 signed plain; others are not assigned.
+    pub text_type: u8,
+    /// The attempt number's lower two bits; random in type 2.
+    pub attempt: u8,
+    /// What the type says.
+    pub body: TextBody<'a>,
+    /// The bytes that its acknowledgement covers.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    covered: &'a [u8],
+}
+
+/// What a text message holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum TextBody<'a> {
+    /// Type 0.
+    Plain {
+        /// The text.
+        text: Text<'a>,
+        /// The whole attempt number, where it does not fit two bits.
+        extended_attempt: Option<u8>,
+    },
+    /// Type 1: a command or its answer. Not acknowledged.
+    Cli {
+        /// The text.
+        text: Text<'a>,
+    },
+    /// Type 2: a room server passes on what somebody wrote.
+    Signed {
+        /// The first four bytes of the author's public key.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::hex"))]
+        author: [u8; 4],
+        /// The text.
+        text: Text<'a>,
+    },
+    /// Another type.
+    Unknown(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::hex"))] &'a [u8]),
+}
+
+impl<'a> TextMessage<'a> {
+    /// Reads decrypted bytes; `None` below five.
+    pub fn parse(plaintext: &'a [u8]) -> Option<Self> {
+        Self::parse_with(plaintext, &mut Issues::new())
+    }
+
+    /// The same, telling `listener` each field and issue.
+    pub fn parse_with<L: Listener>(plaintext: &'a [u8], listener: &mut L) -> Option<Self> {
+        let mut c = Cursor::plaintext(plaintext, listener);
+        if c.left() < 5 {
+            c.needs(IssueKind::InnerTruncated, "timestamp and type", 5);
+            c.remainder("cut off", |_| Value::Bytes);
+            return None;
+        }
+        let timestamp = c.time("timestamp")?;
+        let byte = c.bits("type", type_bits)?;
+        let (text_type, attempt) = (byte >> 2, byte & 3);
+        let before = |text_at: usize, text: Text<'a>| {
+            plaintext.get(..text_at + text.as_bytes().len()).unwrap_or(plaintext)
+        };
+        let (body, covered) = match text_type {
+            0 => {
+                let at = c.at();
+                let (text, extended_attempt) = plain_body(&mut c, attempt);
+                (TextBody::Plain { text, extended_attempt }, before(at, text))
+            }
+            1 => (TextBody::Cli { text: text_body(&mut c) }, &[][..]),
+            2 => match c.array::<4>("author key prefix") {
+                Some(author) => {
+                    let at = c.at();
+                    let text = text_body(&mut c);
+                    (TextBody::Signed { author: *author, text }, before(at, text))
+                }
+                None => {
+                    c.needs(IssueKind::InnerTruncated, "author key prefix", 4);
+                    (TextBody::Unknown(c.remainder("cut off", |_| Value::Bytes)), &[][..])
+                }
+            },
+            other => {
+                let detail = Detail::Value { came: other.into(), expected: "0, 1 or 2" };
+                c.issue_at(4, IssueKind::UnknownTextType, "text type", detail);
+                let rest = c.remainder("data", |_| Value::Note("of an unassigned text type"));
+                (TextBody::Unknown(rest), &[][..])
+            }
+        };
+        Some(Self { timestamp, text_type, attempt, body, covered })
+    }
+
+    /// The text, if it is one.
+    pub const fn text(&self) -> Option<Text<'a>> {
+        match self.body {
+            TextBody::Plain { text, .. } | TextBody::Cli { text } | TextBody::Signed { text, .. } => {
+                Some(text)
+            }
+            TextBody::Unknown(_) => None,
+        }
+    }
+
+    /// The checksum of the ACK it should get; `None` for CLI and unknown types, which get none.
+    ///
+    /// `sender` and `receiver` are the public keys of this packet's ends.
+    #[cfg(feature = "crypto")]
+    pub fn expected_ack(&self, sender: &[u8; 32], receiver: &[u8; 32]) -> Option<[u8; 4]> {
+        match self.body {
+            TextBody::Plain { .. } => Some(crate::crypto::expected_ack(self.covered, sender)),
+            TextBody::Signed { .. } => Some(crate::crypto::expected_ack(self.covered, receiver)),
+            TextBody::Cli { .. } | TextBody::Unknown(_) => None,
+        }
+    }
+}
+
+/// Text up to a NUL or the end, then the padding.
+pub(super) fn text_body<'a, L: Listener>(c: &mut Cursor<'a, '_, L>) -> Text<'a> {
+    let text = text_field(c);
+    c.remainder("padding", |_| Value::Note("after the text's end"));
+    text
+}
+
+/// Text up to a NUL or the end.
+fn text_field<'a, L: Listener>(c: &mut Cursor<'a, '_, L>) -> Text<'a> {
+    let at = c.at();
+    let text = Text::until_nul(c.peek());
+    c.up_to("text", text.as_bytes().len(), Value::Text);
+    checked_text(c, "text", text.as_bytes(), at)
+}
+
+/// Text, and the attempt number that hides behind its NUL when it is above 3.
+fn plain_body<'a, L: Listener>(c: &mut Cursor<'a, '_, L>, attempt: u8) -> (Text<'a>, Option<u8>) {
+    let text = text_field(c);
+    let extended = c.peek().get(1).copied().filter(|&n| n > 3 && n & 3 == attempt);
+    if extended.is_some() {
+        c.up_to("end of text", 1, |_| Value::Note("NUL"));
+        c.u8("extended attempt");
+    }
+    c.remainder("padding", |_| Value::Note("after the text's end"));
+    (text, extended)
+}
+
+pub(super) fn type_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Value<'static>)) {
+    let name = match byte >> 2 {
+        0 => "plain",
+        1 => "CLI",
+        2 => "signed plain",
+        _ => "unassigned",
+    };
+    part("text type", 7, 2, Value::Named(u64::from(byte >> 2), name));
+    part("attempt", 1, 0, Value::Unsigned(u64::from(byte & 3)));
+}
