@@ -6,6 +6,7 @@
 pub mod commands;
 mod failure;
 mod logging;
+pub mod place;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
