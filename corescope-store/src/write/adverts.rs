@@ -3,7 +3,7 @@
 use corescope_core::geo::LatLon;
 use corescope_core::ids::NodeKey;
 use corescope_decode::compat::go;
-use corescope_decode::frame::Packet;
+use corescope_decode::Packet;
 use corescope_decode::payload::{Advert, Payload};
 use corescope_decode::PacketHash;
 use serde::Deserialize;

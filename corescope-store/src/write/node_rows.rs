@@ -2,7 +2,7 @@
 
 use corescope_core::ids::NodeKey;
 use corescope_decode::compat::go;
-use corescope_decode::frame::Packet;
+use corescope_decode::Packet;
 use rusqlite::{OptionalExtension, params};
 
 use super::adverts::AdvertFacts;

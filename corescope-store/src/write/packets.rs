@@ -1,7 +1,7 @@
 //! A packet: its transmission, its observation, and what an advert says about its node.
 
 use corescope_decode::compat::go;
-use corescope_decode::frame::{Packet, PayloadType};
+use corescope_decode::{Packet, PayloadType};
 use corescope_decode::packet_hash;
 use rusqlite::{OptionalExtension, params};
 
@@ -169,7 +169,7 @@ impl Batch<'_> {
                 packet.version(),
                 decoded.json,
                 // '' means looked at, and there is none.
-                decoded.from_pubkey.as_deref().unwrap_or(""),
+                decoded.from_pubkey.map(hex::encode).unwrap_or_default(),
                 at,
                 decoded.channel_hash,
                 scope,
@@ -186,8 +186,7 @@ impl Batch<'_> {
         if codes.scope == 0 {
             return None;
         }
-        let name = self.rules.regions.matching(packet).next();
-        Some(name.map(str::to_owned).unwrap_or_default())
+        Some(self.rules.regions.scope_of(packet).unwrap_or_default().to_owned())
     }
 
     /// Resolves the path, and notes that whoever is named in it was alive.

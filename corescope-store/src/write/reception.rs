@@ -5,7 +5,7 @@
 
 use corescope_core::geo::LatLon;
 use corescope_core::time::rfc3339;
-use corescope_decode::frame::{Packet, PayloadType};
+use corescope_decode::{Packet, PayloadType};
 use rusqlite::params;
 
 use super::accepted::{Accepted, Reception};
