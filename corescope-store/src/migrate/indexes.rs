@@ -15,7 +15,11 @@ pub(super) fn drop_replaced(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Builds what is missing on tables of at most `rows` rows.
-pub(super) fn build_small(db: &Connection, rows: u64, progress: &mut dyn FnMut(Progress)) -> Result<(), WriteError> {
+pub(super) fn build_small(
+    db: &Connection,
+    rows: u64,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), WriteError> {
     let missing = missing(db).doing("cannot read the schema")?;
     let total = missing.len() as u64;
     for (index, done) in missing.into_iter().zip(0..) {

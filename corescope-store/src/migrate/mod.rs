@@ -27,7 +27,7 @@ mod paths;
 mod transmissions;
 mod view;
 
-pub(crate) use behind::Behind;
+pub(crate) use behind::{Behind, PATHS_CURSOR, Stepped, TRANSMISSIONS_CURSOR};
 pub(crate) use first::run_first;
 
 /// How far a migration has come.

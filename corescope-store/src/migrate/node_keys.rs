@@ -7,7 +7,6 @@ use rusqlite::Connection;
 
 pub(super) fn run(db: &Connection) -> rusqlite::Result<()> {
     for table in ["nodes", "inactive_nodes"] {
-        let mixed = format!("public_key <> lower(public_key)");
         db.execute_batch(&format!(
             "UPDATE {table} AS low SET
                name = COALESCE(NULLIF(low.name, ''), other.name), role = COALESCE(low.role, other.role),
@@ -18,11 +17,10 @@ pub(super) fn run(db: &Connection) -> rusqlite::Result<()> {
                battery_mv = COALESCE(low.battery_mv, other.battery_mv),
                temperature_c = COALESCE(low.temperature_c, other.temperature_c)
              FROM {table} AS other
-             WHERE other.{mixed} AND low.public_key = lower(other.public_key);
-             DELETE FROM {table} WHERE {mixed}
+             WHERE other.public_key <> lower(other.public_key) AND low.public_key = lower(other.public_key);
+             DELETE FROM {table} WHERE public_key <> lower(public_key)
                AND EXISTS (SELECT 1 FROM {table} AS low WHERE low.public_key = lower({table}.public_key));
-             UPDATE OR REPLACE {table} SET public_key = lower(public_key) WHERE {mixed};",
-            mixed = mixed.replace("public_key", "public_key"),
+             UPDATE OR REPLACE {table} SET public_key = lower(public_key) WHERE public_key <> lower(public_key);"
         ))?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use corescope_core::time::parse_rfc3339;
 use rusqlite::backup::Backup;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params};
 
 use super::Progress;
@@ -35,7 +35,11 @@ pub(super) fn is_needed(shape: &Shape) -> bool {
     shape.has_column("observations", "observer_id") && !shape.has_column("observations", "observer_idx")
 }
 
-pub(super) fn run(db: &Connection, path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), WriteError> {
+pub(super) fn run(
+    db: &Connection,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), WriteError> {
     let total = db
         .query_row("SELECT count(*) FROM observations", [], |r| r.get::<_, i64>(0))
         .doing("cannot count the observations")? as u64;
@@ -126,15 +130,15 @@ fn copy_chunk(db: &Connection) -> rusqlite::Result<u64> {
         let time = unix_time(row.get_ref(8)?).or(unix_time(row.get_ref(9)?)).unwrap_or(0);
         insert.execute(params![
             last,
-            row.get_ref(1)?,
-            row.get_ref(2)?,
-            row.get_ref(3)?,
-            row.get_ref(4)?,
-            row.get_ref(5)?,
-            row.get_ref(6)?,
-            row.get_ref(7)?,
+            row.get::<_, Value>(1)?,
+            row.get::<_, Value>(2)?,
+            row.get::<_, Value>(3)?,
+            row.get::<_, Value>(4)?,
+            row.get::<_, Value>(5)?,
+            row.get::<_, Value>(6)?,
+            row.get::<_, Value>(7)?,
             time,
-            row.get_ref(10)?,
+            row.get::<_, Value>(10)?,
         ])?;
     }
     set_state(db, CURSOR, &last.to_string())?;
@@ -150,8 +154,11 @@ fn unix_time(value: ValueRef<'_>) -> Option<i64> {
 }
 
 fn swap(db: &Connection) -> rusqlite::Result<()> {
-    let last_id: Option<i64> = db
-        .query_row("SELECT max(seq) FROM sqlite_sequence WHERE name IN ('observations', ?1)", [COPY], |r| r.get(0))?;
+    let last_id: Option<i64> = db.query_row(
+        "SELECT max(seq) FROM sqlite_sequence WHERE name IN ('observations', ?1)",
+        [COPY],
+        |r| r.get(0),
+    )?;
     db.execute_batch(&format!(
         "DROP VIEW IF EXISTS packets_v; DROP TABLE observations; ALTER TABLE {COPY} RENAME TO observations;
          DROP INDEX cs_idx_v3_dedup;

@@ -29,7 +29,8 @@ pub(super) fn fill(db: &Connection, from: i64, to: i64) -> rusqlite::Result<u64>
             AND (last_seen = 0 OR channel_hash = 'public' OR (payload_type = 4 AND from_pubkey IS NULL)
                  OR (payload_type = 5 AND channel_hash IS NULL))",
     )?;
-    let mut newest = db.prepare_cached("SELECT max(timestamp) FROM observations WHERE transmission_id = ?1")?;
+    let mut newest =
+        db.prepare_cached("SELECT max(timestamp) FROM observations WHERE transmission_id = ?1")?;
     let mut update = db.prepare_cached(
         "UPDATE transmissions SET from_pubkey = ?2, channel_hash = ?3, last_seen = ?4 WHERE id = ?1",
     )?;

@@ -66,7 +66,10 @@ mod tests {
     #[test]
     fn a_trace_is_filed_under_the_hops_of_its_payload() {
         // Header: direct, TRACE; two signal values; tag, auth code, flags 1 (2 bytes a hop).
-        assert_eq!(path("260230281111111122222222 01 A1A2B1B2 C1".replace(' ', "").as_str()).unwrap(), r#"["A1A2","B1B2"]"#);
+        assert_eq!(
+            path("260230281111111122222222 01 A1A2B1B2 C1".replace(' ', "").as_str()).unwrap(),
+            r#"["A1A2","B1B2"]"#
+        );
         assert_eq!(path("26023028 11").map(|p| p.replace(' ', "")), Err(Rejected::Hex));
         assert_eq!(path("2602302811").unwrap(), r#"["30","28"]"#, "too short for a trace");
     }

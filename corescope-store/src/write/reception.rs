@@ -41,7 +41,7 @@ impl Batch<'_> {
             .execute(params![
                 r.receiver,
                 hex::encode(heard),
-                heard.len(),
+                heard.len() as i64,
                 r.rssi.map(|v| v as i64),
                 r.snr,
                 place.lat,
