@@ -1,0 +1,31 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Failed, Skeleton } from "../../ui/states";
+import { type Dissection, dissect } from "./dissection";
+import { Dissector } from "./dissector";
+
+type State = { readonly kind: "loading" } | { readonly kind: "failed"; readonly error: unknown } | { readonly kind: "ready"; readonly dissection: Dissection };
+
+/** The frame of one observation, dissected by the server. */
+export function Fields({ hex }: { hex: string }) {
+  const state = useSignal<State>({ kind: "loading" });
+  const again = useSignal(0);
+  useEffect(() => {
+    let current = true;
+    state.value = { kind: "loading" };
+    dissect(hex)
+      .then((dissection) => {
+        if (current) state.value = { kind: "ready", dissection };
+      })
+      .catch((error: unknown) => {
+        if (current) state.value = { kind: "failed", error };
+      });
+    return () => {
+      current = false;
+    };
+  }, [hex, again.value]);
+  const now = state.value;
+  if (now.kind === "loading") return <Skeleton lines={10} label="The frame is being dissected" />;
+  if (now.kind === "failed") return <Failed what="The frame could not be dissected" error={now.error} retry={() => again.value++} />;
+  return <Dissector dissection={now.dissection} />;
+}

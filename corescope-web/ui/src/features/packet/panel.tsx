@@ -1,0 +1,105 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { getJson } from "../../api/client";
+import type { PacketDetail } from "../../api/types";
+import { useApp } from "../../app/context";
+import { useNames } from "../../app/names";
+import { openParam, route, setQuery } from "../../app/router";
+import { parseDecoded } from "../../lib/packet";
+import { payloadKind } from "../../lib/payload";
+import { Icon } from "../../ui/icon";
+import { Inspector } from "../../ui/inspector";
+import { TypeBadge } from "../../ui/marks";
+import { Path } from "../../ui/path";
+import { Failed, Skeleton } from "../../ui/states";
+import { Facts } from "./facts";
+import { Fields } from "./fields";
+import { Message } from "./message";
+import { ObservationLine, ObservationStrip, ObservationTable } from "./observation-views";
+import { chosenIndex, receptions } from "./observations";
+import "./packet.css";
+
+type Loaded = { readonly kind: "loading" } | { readonly kind: "failed"; readonly error: unknown } | { readonly kind: "ready"; readonly detail: PacketDetail };
+
+/** The inspector of one packet, by hash. */
+export function PacketInspector({ hash }: { hash: string }) {
+  const loaded = useSignal<Loaded>({ kind: "loading" });
+  const again = useSignal(0);
+  useEffect(() => {
+    let current = true;
+    loaded.value = { kind: "loading" };
+    getJson<PacketDetail>(`api/packets/${encodeURIComponent(hash)}`)
+      .then((detail) => {
+        if (current) loaded.value = { kind: "ready", detail };
+      })
+      .catch((error: unknown) => {
+        if (current) loaded.value = { kind: "failed", error };
+      });
+    return () => {
+      current = false;
+    };
+  }, [hash, again.value]);
+  const state = loaded.value;
+  const packet = state.kind === "ready" ? state.detail.packet : null;
+  const close = (): void => openParam("", { obs: "" });
+  return (
+    <Inspector
+      label="Packet"
+      onClose={close}
+      head={
+        <>
+          {packet ? <TypeBadge kind={payloadKind(packet.payload_type)} long /> : <span class="muted">Packet</span>}
+          <span class="grow" />
+          <button type="button" class="btn quiet small icon" aria-label="Copy link" title="Copy link" onClick={() => void navigator.clipboard?.writeText(location.href)}>
+            <Icon name="link" />
+          </button>
+        </>
+      }
+    >
+      {state.kind === "loading" ? <Skeleton lines={8} label="The packet is being read" /> : null}
+      {state.kind === "failed" ? (
+        <Failed what={`Packet ${hash.slice(0, 8)} could not be read`} error={state.error} retry={() => again.value++} />
+      ) : null}
+      {state.kind === "ready" ? <PacketBody detail={state.detail} /> : null}
+    </Inspector>
+  );
+}
+
+function PacketBody({ detail }: { detail: PacketDetail }) {
+  const names = useNames();
+  const app = useApp();
+  const tab = useSignal<"fields" | "observations" | "json">("fields");
+  const list = receptions(detail);
+  const at = chosenIndex(list, route.value.query.get("obs"));
+  const chosen = list[at];
+  const decoded = parseDecoded(detail.packet.decoded_json);
+  const choose = (index: number): void => setQuery({ obs: String(list[index]?.id ?? "") });
+  const radio = app.observers.value?.find((o) => o.id === chosen?.observerId)?.radio;
+  const TABS = [
+    ["fields", "Fields", 0],
+    ["observations", "Observations", list.length],
+    ["json", "JSON", 0],
+  ] as const;
+  return (
+    <>
+      <Message packet={detail.packet} decoded={decoded} />
+      <ObservationLine list={list} at={at} onChoose={choose} />
+      <ObservationStrip list={list} at={at} onChoose={choose} />
+      <Facts detail={detail} reception={chosen} list={list} radio={radio} decoded={decoded} />
+      <div class="ipath">
+        <Path hops={chosen?.hops ?? detail.path} resolved={chosen?.resolved.length ? chosen.resolved : (detail.packet.resolved_path ?? [])} names={names} />
+      </div>
+      <div class="tabs itabs" role="tablist" aria-label="What to show of the packet">
+        {TABS.map(([key, label, n]) => (
+          <button key={key} type="button" role="tab" aria-selected={tab.value === key} onClick={() => (tab.value = key)}>
+            {label}
+            {n > 0 ? <span class="n">{n}</span> : null}
+          </button>
+        ))}
+      </div>
+      {tab.value === "fields" ? <Fields hex={chosen?.rawHex || (detail.packet.raw_hex ?? "")} /> : null}
+      {tab.value === "observations" ? <ObservationTable list={list} at={at} onChoose={choose} /> : null}
+      {tab.value === "json" ? <pre class="json">{JSON.stringify({ ...detail.packet, decoded_json: decoded }, null, 2)}</pre> : null}
+    </>
+  );
+}

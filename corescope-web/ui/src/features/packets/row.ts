@@ -1,0 +1,49 @@
+import type { Packet, Observation } from "../../api/types";
+import { parseTime } from "../../lib/format";
+import { type Detail, detailOf, parseDecoded, parseHops } from "../../lib/packet";
+
+/** A transmission as the list shows it. Only `observations` and what the best observation says may change later. */
+export interface Row {
+  readonly hash: string;
+  /** When it was first heard, ms since 1970; null when the server does not know. */
+  readonly firstMs: number | null;
+  readonly payloadType: number | null;
+  readonly routeType: number | null;
+  /** Bytes on the air. */
+  readonly size: number;
+  snr: number | null;
+  hops: readonly string[];
+  /** Keys of the hops where they are known, parallel to `hops`; empty when none was resolved. */
+  resolved: readonly (string | null)[];
+  observer: string;
+  observations: number;
+  readonly detail: Detail;
+}
+
+/** Reads a row of the API. */
+export function rowOf(packet: Packet): Row {
+  return {
+    hash: packet.hash,
+    firstMs: parseTime(packet.first_seen),
+    payloadType: packet.payload_type,
+    routeType: packet.route_type,
+    size: (packet.raw_hex ?? "").length / 2,
+    snr: packet.snr,
+    hops: parseHops(packet.path_json),
+    resolved: packet.resolved_path ?? [],
+    observer: packet.observer_name || packet.observer_id || "",
+    observations: packet.observation_count,
+    detail: detailOf(packet.payload_type, parseDecoded(packet.decoded_json)),
+  };
+}
+
+/** Merges a further observation into its row. The longest path speaks for the group, as in the list the server gives. */
+export function mergeObservation(row: Row, observation: Observation, count: number): void {
+  row.observations = Math.max(row.observations, count);
+  const hops = parseHops(observation.path_json);
+  if (hops.length <= row.hops.length) return;
+  row.hops = hops;
+  row.resolved = observation.resolved_path ?? [];
+  row.snr = observation.snr;
+  row.observer = observation.observer_name || observation.observer_id || row.observer;
+}
