@@ -11,6 +11,7 @@ pub mod api;
 pub mod clock;
 mod error;
 pub mod json;
+pub mod page;
 pub mod perf;
 pub mod query;
 pub mod server;

@@ -8,7 +8,7 @@ function iconSprite(): Plugin {
     transformIndexHtml: (html) => {
       const svg = readFileSync(new URL("src/ui/icons.svg", import.meta.url), "utf8")
         .replace(/<!--[\s\S]*?-->\s*/, "")
-        .replace("<svg ", '<svg style="display:none" ')
+        .replace("<svg ", '<svg class="sprite" ')
         .replaceAll("\n", "");
       return html.replace("<!--icons-->", svg);
     },

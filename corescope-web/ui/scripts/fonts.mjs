@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import subsetFont from "subset-font";
 
 const root = new URL("../", import.meta.url);
-const out = new URL("src/styles/generated/", root);
+const out = new URL("generated/", root);
 mkdirSync(out, { recursive: true });
 
 const range = (from, to) => String.fromCodePoint(...Array.from({ length: to - from + 1 }, (_, at) => from + at));
