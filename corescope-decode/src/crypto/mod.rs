@@ -14,6 +14,8 @@ mod identity;
 #[cfg(feature = "alloc")]
 mod keyring;
 mod region;
+#[cfg(feature = "encode")]
+mod seal;
 mod secret;
 mod sha256;
 
