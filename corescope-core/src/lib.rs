@@ -15,7 +15,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `sim` | [`sim`](crate): the synthetic mesh, and with it the encoder and signatures of `corescope-decode` |
+//! | `sim` | `sim`: the synthetic mesh, and with it the encoder and signatures of `corescope-decode` |
 //!
 //! What is deliberately absent: files and sockets (the edge has those), SQL (`corescope-store`),
 //! and the wire format itself (`corescope-decode`).
@@ -28,6 +28,8 @@ pub mod filter;
 pub mod geo;
 pub mod ids;
 pub mod regions;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod time;
 pub mod units;
 pub mod uplink;
