@@ -12,6 +12,10 @@
 pub mod db;
 pub mod lookup;
 pub mod memory;
+#[cfg(feature = "write")]
+mod migrate;
 pub mod read;
 pub mod schema;
 pub mod tail;
+#[cfg(feature = "write")]
+pub mod write;

@@ -14,8 +14,8 @@ mod ready;
 mod shape;
 
 #[cfg(feature = "write")]
-pub(crate) use columns::{ColumnAddition, ColumnSpec, add_missing_columns, missing_columns};
+pub(crate) use columns::{add_missing_columns, missing_columns};
 #[cfg(feature = "write")]
-pub(crate) use ddl::{INDEXES, IndexSpec, PACKETS_VIEW, TABLES, create_all};
+pub(crate) use ddl::{INDEXES, IndexSpec, OBSERVATIONS_BODY, PACKETS_VIEW, create_all};
 pub use ready::{NotReady, ready};
 pub use shape::{Index, Shape};

@@ -2,10 +2,10 @@
 
 use corescope_core::geo::LatLon;
 use corescope_core::ids::NodeKey;
-use corescope_decode::compat::go;
-use corescope_decode::frame::Packet;
-use corescope_decode::payload::{Advert, Payload};
+use corescope_decode::Packet;
 use corescope_decode::PacketHash;
+use corescope_decode::compat::go;
+use corescope_decode::payload::{Advert, Payload};
 use serde::Deserialize;
 
 use super::accepted::{Accepted, PacketMessage};
@@ -99,7 +99,8 @@ impl Batch<'_> {
             Some(Rejected::CorruptAdvert)
         } else if self.rules.strict && advert.key.is_reserved() {
             Some(Rejected::ReservedKey)
-        } else if self.rules.validate_signatures && !(verify && advert.decoded.signature_valid == Some(true)) {
+        } else if self.rules.validate_signatures && !(verify && advert.decoded.signature_valid == Some(true))
+        {
             Some(Rejected::Signature)
         } else {
             None

@@ -45,7 +45,11 @@ const TEXT_MESSAGE: u8 = 2;
 const MAX_TEXT: usize = 736;
 
 impl Batch<'_> {
-    pub(super) fn bridge(&mut self, accepted: &Accepted, message: &BridgeMessage) -> rusqlite::Result<Outcome> {
+    pub(super) fn bridge(
+        &mut self,
+        accepted: &Accepted,
+        message: &BridgeMessage,
+    ) -> rusqlite::Result<Outcome> {
         let at = accepted.received_at_ms.div_euclid(1000);
         let observer = accepted.observer.as_ref().map_or("companion", |o| o.id.as_str());
         match message {

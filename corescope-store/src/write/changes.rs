@@ -75,7 +75,8 @@ impl Changes {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let mut insert = connection.prepare_cached("INSERT INTO cs_changes(kind, id, key) VALUES (?1, ?2, ?3)")?;
+        let mut insert =
+            connection.prepare_cached("INSERT INTO cs_changes(kind, id, key) VALUES (?1, ?2, ?3)")?;
         for (change, id, key) in std::mem::take(&mut self.rows) {
             insert.execute(rusqlite::params![change.word(), id, key])?;
         }

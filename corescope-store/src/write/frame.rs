@@ -1,7 +1,6 @@
 //! From hex to a packet: what the writer needs to know of a frame before it can file it.
 
-use corescope_decode::frame::{FrameErrorKind, Packet};
-use corescope_decode::payload::Payload;
+use corescope_decode::{FrameErrorKind, Issues, Packet, Payload, PayloadType};
 
 use super::outcome::Rejected;
 
@@ -27,12 +26,12 @@ pub(crate) fn read_frame<'r>(raw_hex: &str, room: &'r mut Vec<u8>) -> Result<Pac
 /// The hops that an observation is filed under: those of the header, or, in a trace, those
 /// of the payload, because its header holds signal values.
 pub(crate) fn observed_path<'a>(packet: &Packet<'a>) -> std::slice::ChunksExact<'a, u8> {
-    if packet.payload_type() != corescope_decode::frame::PayloadType::Trace {
+    if packet.payload_type() != PayloadType::Trace {
         return packet.path().hops();
     }
-    match packet.typed().payload {
-        Payload::Trace(trace) => trace.hops(),
-        _ => [].chunks_exact(1),
+    match packet.typed_as_version_1(&mut Issues::new()) {
+        Payload::Trace(trace) if !trace.hashes.is_empty() => trace.hops(),
+        _ => packet.path().hops(),
     }
 }
 
@@ -67,8 +66,11 @@ mod tests {
     #[test]
     fn a_trace_is_filed_under_the_hops_of_its_payload() {
         // Header: direct, TRACE; two signal values; tag, auth code, flags 1 (2 bytes a hop).
-        assert_eq!(path("260230281111111122222222 01 A1A2B1B2 C1".replace(' ', "").as_str()).unwrap(), r#"["A1A2","B1B2"]"#);
+        assert_eq!(
+            path("260230281111111122222222 01 A1A2B1B2 C1".replace(' ', "").as_str()).unwrap(),
+            r#"["A1A2","B1B2"]"#
+        );
         assert_eq!(path("26023028 11").map(|p| p.replace(' ', "")), Err(Rejected::Hex));
-        assert_eq!(path("2602302811").unwrap(), "[]", "too short for a trace");
+        assert_eq!(path("2602302811").unwrap(), r#"["30","28"]"#, "too short for a trace");
     }
 }

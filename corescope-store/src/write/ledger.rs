@@ -157,11 +157,11 @@ pub(crate) fn add_line(
             span,
             source,
             observer,
-            line.received,
-            line.stored,
-            line.duplicate,
-            line.filtered,
-            line.rejected,
+            line.received as i64,
+            line.stored as i64,
+            line.duplicate as i64,
+            line.filtered as i64,
+            line.rejected as i64,
             detail
         ])?;
     Ok(())
@@ -190,7 +190,14 @@ pub(crate) fn write_completeness(connection: &Connection, rows: &[Completeness])
                 "INSERT OR REPLACE INTO cs_completeness(hour, observer, received, expected, ratio, basis)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![row.hour, row.observer, row.received, row.expected, row.ratio, row.basis])?;
+            .execute(params![
+                row.hour,
+                row.observer,
+                row.received as i64,
+                row.expected.map(|e| e as i64),
+                row.ratio,
+                row.basis
+            ])?;
     }
     Ok(())
 }

@@ -101,7 +101,10 @@ mod tests {
         let first = WriterLock::acquire(&db, "2026-06-01T12:00:00Z").unwrap();
         let error = WriterLock::acquire(&db, "2026-06-01T12:00:01Z").unwrap_err();
         let text = error.to_string();
-        assert!(text.contains(&format!("process {} (since 2026-06-01T12:00:00Z)", std::process::id())), "{text}");
+        assert!(
+            text.contains(&format!("process {} (since 2026-06-01T12:00:00Z)", std::process::id())),
+            "{text}"
+        );
         assert_eq!(WriterLock::holder(&db).unwrap().pid, std::process::id());
         drop(first);
         assert_eq!(WriterLock::holder(&db), None);

@@ -1,8 +1,8 @@
 //! The rows of `nodes`: made and refreshed by adverts, kept alive by relaying.
 
 use corescope_core::ids::NodeKey;
+use corescope_decode::Packet;
 use corescope_decode::compat::go;
-use corescope_decode::frame::Packet;
 use rusqlite::{OptionalExtension, params};
 
 use super::adverts::AdvertFacts;

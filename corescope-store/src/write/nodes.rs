@@ -50,7 +50,8 @@ impl NodeBook {
         while let Some(row) = rows.next()? {
             // Files of the Node edition hold made-up keys; no hop can mean them.
             let Ok(key) = NodeKey::from_hex(row.get_ref(0)?.as_str().unwrap_or_default()) else { continue };
-            let seen = row.get_ref(1)?.as_str().ok().and_then(corescope_core::time::parse_rfc3339).unwrap_or(0);
+            let seen =
+                row.get_ref(1)?.as_str().ok().and_then(corescope_core::time::parse_rfc3339).unwrap_or(0);
             let number = book.add(key);
             if let Some(slot) = book.seen.get_mut(number as usize) {
                 *slot = Seen { written: seen, latest: seen };
@@ -126,7 +127,9 @@ impl NodeBook {
         let numbers = std::mem::take(&mut self.unwritten);
         let mut behind = Vec::with_capacity(numbers.len());
         for number in numbers {
-            if let (Some(key), Some(seen)) = (self.keys.get(number as usize), self.seen.get_mut(number as usize)) {
+            if let (Some(key), Some(seen)) =
+                (self.keys.get(number as usize), self.seen.get_mut(number as usize))
+            {
                 seen.written = seen.latest;
                 behind.push((*key, seen.latest));
             }

@@ -148,7 +148,9 @@ impl ObserverBook {
             entry.batch.last_packet = Some(at);
         }
         // Empty keeps what is known: a publisher without a name must not erase one.
-        if let Some(name) = mark.name.as_deref().filter(|n| !n.is_empty() && entry.name.as_deref() != Some(*n)) {
+        if let Some(name) =
+            mark.name.as_deref().filter(|n| !n.is_empty() && entry.name.as_deref() != Some(*n))
+        {
             entry.name = Some(name.to_owned());
             entry.batch.name = Some(name.to_owned());
         }
@@ -178,7 +180,12 @@ impl ObserverBook {
         (proven && (RX_AT_WORTH_MS..=BUFFERED_MAX_MS).contains(&behind)).then_some(zoned)
     }
 
-    fn insert(&mut self, connection: &Connection, mark: &ObserverMark, at: i64) -> rusqlite::Result<ObserverNo> {
+    fn insert(
+        &mut self,
+        connection: &Connection,
+        mark: &ObserverMark,
+        at: i64,
+    ) -> rusqlite::Result<ObserverNo> {
         let time = rfc3339(at);
         connection
             .prepare_cached(
@@ -263,9 +270,9 @@ impl ObserverBook {
 
     /// Whether an observer's row is behind by more than the interval.
     pub(crate) fn is_behind(&self, now: i64, interval_s: i64) -> bool {
-        self.entries
-            .iter()
-            .any(|e| !e.pending.is_empty() && e.written.is_none_or(|w| now >= w.saturating_add(interval_s) || now < w))
+        self.entries.iter().any(|e| {
+            !e.pending.is_empty() && e.written.is_none_or(|w| now >= w.saturating_add(interval_s) || now < w)
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! A packet: its transmission, its observation, and what an advert says about its node.
 
 use corescope_decode::compat::go;
-use corescope_decode::frame::{Packet, PayloadType};
 use corescope_decode::packet_hash;
+use corescope_decode::{Packet, PayloadType};
 use rusqlite::{OptionalExtension, params};
 
 use super::accepted::{Accepted, PacketMessage};
@@ -30,7 +30,11 @@ pub(super) struct NewObservation<'a> {
 }
 
 impl Batch<'_> {
-    pub(super) fn packet(&mut self, accepted: &Accepted, message: &PacketMessage) -> rusqlite::Result<Outcome> {
+    pub(super) fn packet(
+        &mut self,
+        accepted: &Accepted,
+        message: &PacketMessage,
+    ) -> rusqlite::Result<Outcome> {
         let mut room = Vec::new();
         let packet = match read_frame(&message.raw_hex, &mut room) {
             Ok(packet) => packet,
@@ -92,7 +96,9 @@ impl Batch<'_> {
             let heard_at = self.books.observers.trusted_time(number, mark, accepted.received_at_ms);
             if let Some(heard_at_ms) = heard_at {
                 self.db
-                    .prepare_cached("INSERT OR REPLACE INTO cs_obs_rx_at(observation_id, rx_at_ms) VALUES (?1, ?2)")?
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO cs_obs_rx_at(observation_id, rx_at_ms) VALUES (?1, ?2)",
+                    )?
                     .execute([observation, heard_at_ms])?;
             }
         }
@@ -148,7 +154,8 @@ impl Batch<'_> {
         let decoded = match advert {
             Some(advert) => &advert.decoded,
             None => {
-                own = go::decoded_json(packet, Some(&self.rules.channel_keys), self.rules.validate_signatures);
+                own =
+                    go::decoded_json(packet, Some(&self.rules.channel_keys), self.rules.validate_signatures);
                 &own
             }
         };
@@ -169,7 +176,7 @@ impl Batch<'_> {
                 packet.version(),
                 decoded.json,
                 // '' means looked at, and there is none.
-                decoded.from_pubkey.as_deref().unwrap_or(""),
+                decoded.from_pubkey.map(hex::encode).unwrap_or_default(),
                 at,
                 decoded.channel_hash,
                 scope,
@@ -186,12 +193,16 @@ impl Batch<'_> {
         if codes.scope == 0 {
             return None;
         }
-        let name = self.rules.regions.matching(packet).next();
-        Some(name.map(str::to_owned).unwrap_or_default())
+        Some(self.rules.regions.scope_of(packet).unwrap_or_default().to_owned())
     }
 
     /// Resolves the path, and notes that whoever is named in it was alive.
-    fn resolve(&mut self, packet: &Packet<'_>, sender: Option<NodeNo>, at: i64) -> rusqlite::Result<Option<String>> {
+    fn resolve(
+        &mut self,
+        packet: &Packet<'_>,
+        sender: Option<NodeNo>,
+        at: i64,
+    ) -> rusqlite::Result<Option<String>> {
         let mut hops = std::mem::take(&mut self.hops);
         let any = self.books.nodes.resolve(observed_path(packet), sender, &mut hops);
         // Only a flood's path says who has passed the packet on; a direct one says who shall.

@@ -5,7 +5,7 @@
 
 use corescope_core::geo::LatLon;
 use corescope_core::time::rfc3339;
-use corescope_decode::frame::{Packet, PayloadType};
+use corescope_decode::{Packet, PayloadType};
 use rusqlite::params;
 
 use super::accepted::{Accepted, Reception};
@@ -41,7 +41,7 @@ impl Batch<'_> {
             .execute(params![
                 r.receiver,
                 hex::encode(heard),
-                heard.len(),
+                heard.len() as i64,
                 r.rssi.map(|v| v as i64),
                 r.snr,
                 place.lat,

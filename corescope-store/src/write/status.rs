@@ -9,7 +9,11 @@ use super::observers::Sign;
 use super::outcome::{Outcome, Rejected};
 
 impl Batch<'_> {
-    pub(super) fn status(&mut self, accepted: &Accepted, status: &StatusMessage) -> rusqlite::Result<Outcome> {
+    pub(super) fn status(
+        &mut self,
+        accepted: &Accepted,
+        status: &StatusMessage,
+    ) -> rusqlite::Result<Outcome> {
         let Some(mark) = &accepted.observer else { return Ok(Outcome::Rejected(Rejected::Observer)) };
         let offline = status.status.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("offline"));
         // A last will is sent by the broker: the observer is gone, not alive.

@@ -18,7 +18,7 @@ use super::observers::ObserverBook;
 use super::outcome::{BatchReport, Outcome, Rejected};
 use super::rules::{Options, Rules, Synchronous};
 use crate::db::{BUSY_TIMEOUT, OpenError};
-use crate::schema::create_all;
+use crate::migrate::{Behind, PATHS_CURSOR, Progress, Stepped, TRANSMISSIONS_CURSOR, run_first};
 
 /// Where messages go: the narrow seam between intake and storage. Only [`Writer`]
 /// implements it.
@@ -43,6 +43,15 @@ impl Sink for Writer {
     }
 }
 
+/// What [`Writer::step_background`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Background {
+    /// A step, and there may be more.
+    Worked(Progress),
+    /// Nothing is left to do.
+    Idle,
+}
+
 /// The one writer of a database.
 pub struct Writer {
     db: Connection,
@@ -51,6 +60,7 @@ pub struct Writer {
     books: Books,
     /// A transaction failed: the books may know what the file does not.
     books_are_stale: bool,
+    behind: Behind,
     counters: Counters,
     on_commit: Option<Box<dyn Fn() + Send>>,
     // Last, so that the file is closed before another process may open it.
@@ -59,18 +69,35 @@ pub struct Writer {
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("path", &self.path).field("counters", &self.counters).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("path", &self.path)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
     }
 }
 
 impl Writer {
-    /// Opens the database, making it if there is none, and brings its schema up to date.
+    /// Opens the database, making it if there is none, and brings its schema up to date as
+    /// far as writing needs it; [`step_background`](Self::step_background) does the rest.
     ///
     /// # Errors
     ///
     /// [`WriteError::OtherWriter`] when another process writes it, or what SQLite or the
     /// system says.
     pub fn open(path: &Path, options: Options) -> Result<Self, WriteError> {
+        Self::open_telling(path, options, &mut |_| {})
+    }
+
+    /// The same, telling how far each migration has come.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_telling(
+        path: &Path,
+        options: Options,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, WriteError> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|source| WriteError::File {
                 path: folder.to_owned(),
@@ -80,13 +107,12 @@ impl Writer {
         }
         let lock = WriterLock::acquire(path, &rfc3339(unix_now()))?;
         let db = open_connection(path, &options)?;
-        db.execute_batch("BEGIN IMMEDIATE").doing("cannot start writing")?;
-        create_all(&db).doing("cannot create the tables")?;
-        db.execute_batch("COMMIT").doing("cannot create the tables")?;
+        run_first(&db, path, options.index_at_once_rows, progress)?;
         let books = load_books(&db, None).doing("cannot read the observers and nodes")?;
         Ok(Self {
             db,
             path: path.to_owned(),
+            behind: Behind::new(!options.rules.regions.is_empty()),
             rules: options.rules,
             books,
             books_are_stale: false,
@@ -110,7 +136,11 @@ impl Writer {
     /// # Errors
     ///
     /// As [`batch`](Self::batch).
-    pub fn batch_with(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError> {
+    pub fn batch_with(
+        &mut self,
+        messages: &[Accepted],
+        refused: &[Refused],
+    ) -> Result<BatchReport, WriteError> {
         match self.transaction(messages, refused) {
             Err(error) if error.blames_data() => self.one_by_one(messages, refused),
             other => other,
@@ -212,6 +242,28 @@ impl Writer {
         Ok(())
     }
 
+    /// One step of what older files still lack: at most about 100 ms, except that an index
+    /// on a big table is made in one piece. Call it between batches until it is idle.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; the step is tried again by the next call.
+    pub fn step_background(&mut self) -> Result<Background, WriteError> {
+        if self.behind.is_done() {
+            return Ok(Background::Idle);
+        }
+        let behind = &mut self.behind;
+        let result = in_transaction(&self.db, "cannot migrate", |db| behind.step(db));
+        match result {
+            Ok(Stepped::Idle) => Ok(Background::Idle),
+            Ok(Stepped::Worked(progress)) => {
+                self.committed();
+                Ok(Background::Worked(progress))
+            }
+            Err(error) => Err(self.rolled_back(error)),
+        }
+    }
+
     /// Changes what is stored and how, from the next batch on.
     pub fn set_rules(&mut self, rules: Rules) {
         // What was refused under the old rules may pass under the new ones.
@@ -252,6 +304,9 @@ impl Writer {
     /// already on the disk.
     pub fn close(mut self) -> Result<(), WriteError> {
         self.flush(unix_now())?;
+        if self.behind.is_done() {
+            self.write("cannot write the state", migrate_cursors_to_the_end)?;
+        }
         // A reader that still holds the log keeps it: that is no failure.
         let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         Ok(())
@@ -402,7 +457,8 @@ fn load_books(db: &Connection, before: Option<Books>) -> rusqlite::Result<Books>
 fn open_connection(path: &Path, options: &Options) -> Result<Connection, WriteError> {
     let opening = |e| WriteError::Open(OpenError::of(path, e));
     let is_new = !path.exists();
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(opening)?;
     if is_new {
         restrict_mode(path);
@@ -429,6 +485,15 @@ fn open_connection(path: &Path, options: &Options) -> Result<Connection, WriteEr
     Ok(db)
 }
 
+/// What this writer stored lacks nothing: the next start need not look at it.
+fn migrate_cursors_to_the_end(db: &Connection) -> rusqlite::Result<()> {
+    for (cursor, table) in [(TRANSMISSIONS_CURSOR, "transmissions"), (PATHS_CURSOR, "observations")] {
+        let newest: Option<i64> = db.query_row(&format!("SELECT max(id) FROM {table}"), [], |r| r.get(0))?;
+        super::set_state(db, cursor, &newest.unwrap_or(0).to_string())?;
+    }
+    Ok(())
+}
+
 /// 0640: the database holds messages and positions.
 fn restrict_mode(path: &Path) {
     #[cfg(unix)]
@@ -439,7 +504,5 @@ fn restrict_mode(path: &Path) {
 }
 
 pub(crate) fn unix_now() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs() as i64)
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
