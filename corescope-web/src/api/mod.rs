@@ -1,10 +1,12 @@
 //! The routes, one file per resource.
 
+pub mod areas;
 pub mod config;
 pub mod coverage;
 mod fallback;
 mod healthz;
 pub mod observers;
+pub mod packets;
 pub mod system;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::{ApiError, AppState};
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/api/healthz", get(healthz::healthz))
+        .merge(packets::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(middleware::from_fn(note_pattern))
         .fallback(fallback::fallback)

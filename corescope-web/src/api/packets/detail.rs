@@ -1,0 +1,120 @@
+//! `GET /api/packets/{id}`: one packet by hash, transmission id or observation id.
+
+use std::borrow::Cow;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use corescope_store::memory::{self, Snapshot, Transmission};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rows::{Observation, Packet, RawArray, View, newest_first};
+use crate::server::Hot;
+use crate::{ApiError, AppState, json};
+
+/// One packet with everything known about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PacketDetail<'a> {
+    /// The packet; when it was asked for by observation id, that observation.
+    packet: Subject<'a>,
+    /// Hops of its path.
+    #[schema(value_type = Vec<String>)]
+    path: RawArray<'a>,
+    /// Observations, at least 1.
+    observation_count: usize,
+    /// Newest first; absent without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    observations: Vec<Observation<'a>>,
+}
+
+/// What a detail is about.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Subject<'a> {
+    /// A transmission.
+    Packet(Box<Packet<'a>>),
+    /// An observation, asked for by its own id.
+    Observation(Box<ObservedPacket<'a>>),
+}
+
+/// An observation with the columns of its transmission.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ObservedPacket<'a> {
+    #[serde(flatten)]
+    observation: Observation<'a>,
+    /// Payload type, 0–15.
+    payload_type: Option<i64>,
+    /// Route type, 0–3.
+    route_type: Option<i64>,
+    /// The decoded payload: JSON in a string.
+    decoded_json: Option<Cow<'a, str>>,
+    /// Score as published.
+    score: Option<f64>,
+}
+
+/// One packet.
+pub(super) async fn detail(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let version = app.version();
+    let (snapshot, veil) = (app.store.snapshot(), app.veil.load());
+    let view = View { snapshot: &snapshot, veil: &veil };
+    let Some(detail) = find(&id, &snapshot, view) else {
+        return Err(
+            ApiError::not_found("Not found").hint("a packet's hash, its id, or the id of an observation")
+        );
+    };
+    let mut response = json::response(&detail);
+    response.extensions_mut().insert(Hot::until_change(version));
+    Ok(response)
+}
+
+fn find<'a>(id: &str, snapshot: &'a Snapshot, view: View<'a>) -> Option<PacketDetail<'a>> {
+    let is_hash = id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(row) = is_hash.then(|| snapshot.by_hash(id)).flatten() {
+        return Some(of_transmission(row, view));
+    }
+    let number: i64 = id.parse().ok()?;
+    if let Some(row) = snapshot.by_id(number) {
+        return Some(of_transmission(row, view));
+    }
+    snapshot.observation_by_id(number).map(|row| of_observation(row, view))
+}
+
+fn of_transmission<'a>(row: Transmission<'a>, view: View<'a>) -> PacketDetail<'a> {
+    let packet = view.packet(row, true);
+    let path = packet.parsed_path.clone().unwrap_or_else(RawArray::empty);
+    complete(Subject::Packet(Box::new(packet)), path, row, view)
+}
+
+fn of_observation<'a>(row: memory::Observation<'a>, view: View<'a>) -> PacketDetail<'a> {
+    let transmission = row.transmission();
+    let path = row.path_json().and_then(RawArray::filled).unwrap_or_else(RawArray::empty);
+    let observed = ObservedPacket {
+        observation: view.long(row),
+        payload_type: transmission.payload_type(),
+        route_type: transmission.route_type(),
+        decoded_json: transmission.decoded_json().map(|json| view.veil.decoded(json, view.snapshot)),
+        score: row.score().map(|score| match score {
+            memory::Score::Integer(n) => n as f64,
+            memory::Score::Real(n) => n,
+        }),
+    };
+    complete(Subject::Observation(Box::new(observed)), path, transmission, view)
+}
+
+fn complete<'a>(
+    packet: Subject<'a>,
+    path: RawArray<'a>,
+    row: Transmission<'a>,
+    view: View<'a>,
+) -> PacketDetail<'a> {
+    PacketDetail {
+        packet,
+        path,
+        observation_count: row.observation_count().max(1),
+        observations: newest_first(row).into_iter().map(|o| view.long(o)).collect(),
+    }
+}

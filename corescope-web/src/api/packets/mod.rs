@@ -1,0 +1,30 @@
+//! Packets: lists, one packet, times, observations, sightings.
+//!
+//! A *transmission* is one content hash, an *observation* one reception of it. The routes of the
+//! original's contract are served from the index store alone, so every answer has all fields,
+//! whatever the filter.
+
+mod detail;
+mod list;
+mod observations;
+mod rows;
+mod selection;
+mod timestamps;
+mod traces;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::AppState;
+
+pub use rows::{GroupedPacket, Observation, Packet, RawArray, ShortObservation, View};
+
+/// The routes of this resource.
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/packets", get(list::list))
+        .route("/api/packets/timestamps", get(timestamps::timestamps))
+        .route("/api/packets/observations", post(observations::observations))
+        .route("/api/packets/{id}", get(detail::detail))
+        .route("/api/traces/{hash}", get(traces::traces))
+}

@@ -1,0 +1,50 @@
+//! `POST /api/packets/observations`: the observations of many packets at once. It only reads.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::rows::{Observation, View, newest_first};
+use crate::server::body;
+use crate::{ApiError, AppState, json};
+
+/// Most hashes in one request.
+const MAX_HASHES: usize = 200;
+/// Largest body: 200 hashes and room for their punctuation.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Which packets.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ObservationsRequest {
+    /// Content hashes, at most 200.
+    #[serde(default)]
+    hashes: Option<Vec<String>>,
+}
+
+/// Their observations.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ObservationsResponse<'a> {
+    /// By hash as it was asked for; newest first; empty for an unknown hash.
+    results: BTreeMap<&'a str, Vec<Observation<'a>>>,
+}
+
+/// The observations of many packets.
+pub(super) async fn observations(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
+    let request: ObservationsRequest = body::json(&app, body, MAX_BODY).await?;
+    let hashes = request.hashes.unwrap_or_default();
+    if hashes.len() > MAX_HASHES {
+        return Err(ApiError::bad_request("too many hashes (max 200)").code("too_many"));
+    }
+    let (snapshot, veil) = (app.store.snapshot(), app.veil.load());
+    let view = View { snapshot: &snapshot, veil: &veil };
+    let of = |hash: &str| match snapshot.by_hash(hash) {
+        Some(row) => newest_first(row).into_iter().map(|o| view.long(o)).collect(),
+        None => Vec::new(),
+    };
+    let results = hashes.iter().map(|hash| (hash.as_str(), of(hash))).collect();
+    Ok(json::response(&ObservationsResponse { results }))
+}

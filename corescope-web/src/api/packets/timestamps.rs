@@ -1,0 +1,36 @@
+//! `GET /api/packets/timestamps`: when packets were first seen since a moment.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use corescope_core::time::parse_rfc3339;
+
+use crate::query::Params;
+use crate::server::Hot;
+use crate::{ApiError, AppState, json};
+
+/// First receptions later than `since`, oldest first.
+pub(super) async fn timestamps(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let version = app.version();
+    let params = Params::parse(query.as_deref())?;
+    let Some(since) = params.text("since") else {
+        return Err(ApiError::bad_request("since required")
+            .hint("since=2026-06-01T12:00:00Z")
+            .code("since_required"));
+    };
+    let snapshot = app.store.snapshot();
+    let moment = parse_rfc3339(since);
+    let is_later = |first_seen: &str, unix: i64| moment.map_or_else(|| first_seen > since, |at| unix > at);
+    let mut times: Vec<_> = snapshot
+        .transmissions()
+        .filter(|t| is_later(&t.first_seen(), t.first_seen_unix()))
+        .map(|t| (t.first_seen_unix(), t.first_seen()))
+        .collect();
+    times.sort_by_key(|(unix, _)| *unix);
+    let times: Vec<_> = times.into_iter().map(|(_, text)| text).collect();
+    let mut response = json::response(&times);
+    response.extensions_mut().insert(Hot::until_change(version));
+    Ok(response)
+}

@@ -1,0 +1,62 @@
+//! `GET /api/traces/{hash}`: the sightings of one packet in time order. (Nothing to do with TRACE
+//! packets.)
+
+use std::borrow::Cow;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rows::{View, newest_first};
+use crate::server::Hot;
+use crate::{ApiError, AppState, json};
+
+/// The sightings of a packet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Traces<'a> {
+    /// Oldest first; empty for an unknown hash.
+    traces: Vec<TraceEntry<'a>>,
+}
+
+/// One sighting.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TraceEntry<'a> {
+    /// Who heard it.
+    observer: Option<&'a str>,
+    /// Its name.
+    observer_name: Option<&'a str>,
+    /// When, RFC 3339 UTC with milliseconds.
+    time: String,
+    /// Signal-to-noise ratio, dB.
+    snr: Option<f64>,
+    /// Signal strength, dBm.
+    rssi: Option<f64>,
+    /// Path up to this observer: JSON in a string.
+    path_json: Option<Cow<'a, str>>,
+}
+
+/// The sightings of one packet.
+pub(super) async fn traces(
+    State(app): State<AppState>,
+    Path(hash): Path<String>,
+) -> Result<Response, ApiError> {
+    let version = app.version();
+    let (snapshot, veil) = (app.store.snapshot(), app.veil.load());
+    let view = View { snapshot: &snapshot, veil: &veil };
+    let mut rows = snapshot.by_hash(&hash).map(newest_first).unwrap_or_default();
+    rows.reverse();
+    // Stable: equal times keep the order of the list, observer by observer.
+    rows.sort_by_key(|row| row.timestamp());
+    let traces = rows.into_iter().map(|row| view.short(row)).map(|o| TraceEntry {
+        observer: o.observer_id,
+        observer_name: o.observer_name,
+        time: o.timestamp,
+        snr: o.snr,
+        rssi: o.rssi,
+        path_json: o.path_json,
+    });
+    let mut response = json::response(&Traces { traces: traces.collect() });
+    response.extensions_mut().insert(Hot::until_change(version));
+    Ok(response)
+}
