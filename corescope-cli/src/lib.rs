@@ -7,6 +7,7 @@ pub mod commands;
 mod failure;
 mod logging;
 pub mod place;
+pub mod serving;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;

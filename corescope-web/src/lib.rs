@@ -12,6 +12,7 @@ pub mod clock;
 mod error;
 pub mod json;
 pub mod page;
+mod keys;
 pub mod perf;
 pub mod query;
 pub mod server;
@@ -20,4 +21,5 @@ pub mod veil;
 
 pub use clock::Clock;
 pub use error::ApiError;
+pub use keys::{is_weak_key, require_key};
 pub use state::{App, AppState};

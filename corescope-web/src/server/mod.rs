@@ -63,6 +63,15 @@ pub async fn serve(state: AppState, router: Router, listener: TcpListener) -> Re
     Ok(())
 }
 
+/// Whether these settings can be served with: reads the TLS files.
+///
+/// # Errors
+///
+/// The TLS files cannot be used.
+pub fn check(options: &Options) -> Result<(), TlsError> {
+    options.tls.as_ref().map(tls::acceptor).transpose().map(drop)
+}
+
 /// Out of descriptors: the listener would spin. Anything else concerns one connection.
 async fn wait_after(error: &io::Error) {
     if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {

@@ -17,6 +17,8 @@ pub struct Options {
     pub compression: bool,
     /// Serve HTTPS with these files.
     pub tls: Option<TlsFiles>,
+    /// Folder with a page to serve instead of the one built in.
+    pub page_folder: Option<PathBuf>,
     /// How long a stop waits for requests in progress.
     pub drain: Duration,
 }
@@ -29,6 +31,7 @@ impl Default for Options {
             cors_origins: Vec::new(),
             compression: true,
             tls: None,
+            page_folder: None,
             drain: Duration::from_secs(15),
         }
     }
