@@ -219,11 +219,7 @@ pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, 
         return Err(Defect::Hash);
     }
     let first_seen = seconds::parse(row.first_seen).ok_or(Defect::Time)?;
-    if let Some(json) = row.decoded_json
-        && serde_json::from_str::<serde::de::IgnoredAny>(json).is_err()
-    {
-        return Err(Defect::Json);
-    }
+    // A damaged decoded_json is no reason to lose the packet: it is kept and handed out as the text it is.
     Ok((raw, first_seen))
 }
 
