@@ -2,13 +2,24 @@
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
 
-use crate::{ApiError, AppState, page};
+use crate::server::folder;
+use crate::{ApiError, AppState, page, query};
 
-pub(super) async fn fallback(State(_app): State<AppState>, request: Request) -> Response {
+pub(super) async fn fallback(State(app): State<AppState>, request: Request) -> Response {
     let path = request.uri().path();
     if path == "/api" || path.starts_with("/api/") {
         return ApiError::not_found("no such route").hint("/api/spec lists the routes").into_response();
     }
-    page::respond(path, request.headers())
+    let decoded = query::decode_segment(path);
+    if decoded.contains('\\') || decoded.split('/').any(|part| part == "..") {
+        let mut response = (StatusCode::BAD_REQUEST, "bad request\n").into_response();
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        return response;
+    }
+    match &app.options.page_folder {
+        Some(root) => folder::respond(root, &decoded, request.headers()).await,
+        None => page::respond(path, request.headers()),
+    }
 }

@@ -9,6 +9,7 @@ mod connection;
 pub mod cors;
 mod edge;
 pub mod file;
+pub(crate) mod folder;
 pub mod hot;
 pub mod limit;
 pub mod options;
