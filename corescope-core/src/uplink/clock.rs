@@ -30,6 +30,28 @@ impl<'a> EnvelopeStamp<'a> {
         }
     }
 
+    /// What it says, Unix milliseconds, where it says it beyond doubt: a text with a zone, or a number.
+    pub fn zoned_millis(&self) -> Option<i64> {
+        match self.read()? {
+            (at, true) => Some(at),
+            (_, false) => None,
+        }
+    }
+
+    /// Unix milliseconds, and whether the zone is certain.
+    fn read(&self) -> Option<(i64, bool)> {
+        match self {
+            Self::Absent => None,
+            Self::UnixMillis(ms) => Some((*ms, true)),
+            // Blanks around and a blank for the T belong to other formats, which nobody has proven right.
+            Self::Text(text) if text.as_bytes().get(10) == Some(&b'T') => match parse_stamp(text)? {
+                Stamp::Zoned(at) => Some((at.0, true)),
+                Stamp::Naive(at) => Some((at.0, false)),
+            },
+            Self::Text(_) => None,
+        }
+    }
+
     /// The same, borrowing nothing.
     pub fn into_owned(self) -> EnvelopeStamp<'static> {
         match self {
@@ -82,18 +104,10 @@ const DAY: i64 = 24 * HOUR;
 /// Judges a stamp against our own clock (`now_ms`, Unix milliseconds).
 pub fn envelope_time(stamp: &EnvelopeStamp<'_>, now_ms: i64) -> EnvelopeTime {
     let now = EnvelopeTime { at_ms: now_ms, zoned: false, skew_secs: None, remark: None };
-    let read = match stamp {
-        EnvelopeStamp::Absent => return now,
-        EnvelopeStamp::UnixMillis(ms) => Some((*ms, true)),
-        // Blanks around and a blank for the T belong to other formats, which nobody has proven right.
-        EnvelopeStamp::Text(text) if text.as_bytes().get(10) == Some(&b'T') => match parse_stamp(text) {
-            Some(Stamp::Zoned(at)) => Some((at.0, true)),
-            Some(Stamp::Naive(at)) => Some((at.0, false)),
-            None => None,
-        },
-        EnvelopeStamp::Text(_) => None,
-    };
-    let Some((at, zoned)) = read else {
+    if *stamp == EnvelopeStamp::Absent {
+        return now;
+    }
+    let Some((at, zoned)) = stamp.read() else {
         return EnvelopeTime { remark: Some(ClockRemark::Unreadable), ..now };
     };
     let ahead = at.saturating_sub(now_ms);
