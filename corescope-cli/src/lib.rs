@@ -5,9 +5,11 @@
 
 pub mod commands;
 mod failure;
+pub mod ingest;
 mod logging;
 pub mod place;
 pub mod serving;
+mod signals;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;

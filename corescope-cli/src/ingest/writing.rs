@@ -37,6 +37,7 @@ pub struct WriterDesk {
     left: AtomicU64,
     new_rules: Mutex<Option<Rules>>,
     new_window: Mutex<Option<Duration>>,
+    new_state: Mutex<Vec<(String, String)>>,
     give_up: AtomicBool,
 }
 
@@ -70,6 +71,11 @@ impl WriterDesk {
     /// Takes another window from the next batch on.
     pub fn set_window(&self, window: Duration) {
         *lock(&self.new_window) = Some(window);
+    }
+
+    /// Keeps a value in the database.
+    pub fn set_state(&self, key: String, value: String) {
+        lock(&self.new_state).push((key, value));
     }
 
     /// Stops trying: what cannot be committed now stays unacknowledged.
@@ -232,6 +238,11 @@ impl Writing {
         if let Some(window) = lock(&self.desk.new_window).take() {
             self.batching.window = window;
         }
+        for (key, value) in std::mem::take(&mut *lock(&self.desk.new_state)) {
+            if let Err(error) = self.writer.set_state(&key, &value) {
+                tracing::warn!(%error, key, "cannot keep a value");
+            }
+        }
     }
 
     fn finish(mut self, batch: Vec<Item>) {
@@ -279,7 +290,10 @@ fn record(messages: &[Accepted], outcomes: &[Outcome], took: Duration) {
             Outcome::Rejected(why) => ("rejected", why.word()),
             _ => ("other", ""),
         };
-        match sums.iter_mut().find(|(s, r, why, _)| Arc::ptr_eq(s, &message.source) && *r == result && *why == reason) {
+        match sums
+            .iter_mut()
+            .find(|(s, r, why, _)| Arc::ptr_eq(s, &message.source) && *r == result && *why == reason)
+        {
             Some((.., count)) => *count += 1,
             None => sums.push((&message.source, result, reason, 1)),
         }

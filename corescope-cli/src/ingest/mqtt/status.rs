@@ -1,0 +1,216 @@
+//! How one source is doing: written by its task, read by everybody.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+/// How one source is doing.
+#[derive(Debug)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its address, without a password.
+    pub broker: String,
+    connected: AtomicBool,
+    last_connect_ms: AtomicI64,
+    last_disconnect_ms: AtomicI64,
+    last_message_ms: AtomicI64,
+    connects: AtomicU64,
+    disconnects: AtomicU64,
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    resumed: AtomicU64,
+    granted_qos: AtomicI64,
+    last_error: Mutex<Option<String>>,
+    recent: Mutex<Recent>,
+}
+
+/// A copy of the figures at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFigures {
+    /// Whether the connection stands.
+    pub connected: bool,
+    /// Unix milliseconds; `None`: never.
+    pub last_connect_ms: Option<i64>,
+    /// Unix milliseconds; `None`: never.
+    pub last_disconnect_ms: Option<i64>,
+    /// Unix milliseconds; `None`: never.
+    pub last_message_ms: Option<i64>,
+    /// Connections made.
+    pub connects: u64,
+    /// Connections lost.
+    pub disconnects: u64,
+    /// Messages received.
+    pub messages: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+    /// Connections at which the broker still had our session.
+    pub resumed: u64,
+    /// Quality of service that the broker granted.
+    pub granted_qos: Option<u8>,
+    /// Messages of the last five minutes.
+    pub last_5m: u64,
+    /// Why the last attempt failed or the last connection was lost.
+    pub last_error: Option<String>,
+}
+
+impl SourceStatus {
+    /// Nothing has happened yet.
+    pub fn new(name: &str, broker: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            broker: broker.to_owned(),
+            connected: AtomicBool::new(false),
+            last_connect_ms: AtomicI64::new(0),
+            last_disconnect_ms: AtomicI64::new(0),
+            last_message_ms: AtomicI64::new(0),
+            connects: AtomicU64::new(0),
+            disconnects: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            granted_qos: AtomicI64::new(-1),
+            last_error: Mutex::new(None),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// The connection stands.
+    pub fn connected(&self, now_ms: i64, session_present: bool) {
+        self.connected.store(true, Ordering::Relaxed);
+        self.last_connect_ms.store(now_ms, Ordering::Relaxed);
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        if session_present {
+            self.resumed.fetch_add(1, Ordering::Relaxed);
+        }
+        metrics::counter!("corescope_source_connects_total", "source" => self.name.clone()).increment(1);
+        metrics::gauge!("corescope_source_connected", "source" => self.name.clone()).set(1.0);
+    }
+
+    /// The broker answered the subscription.
+    pub fn granted(&self, qos: u8) {
+        self.granted_qos.store(i64::from(qos), Ordering::Relaxed);
+    }
+
+    /// The connection is lost, or could not be made.
+    pub fn failed(&self, now_ms: i64, error: &str) {
+        if self.connected.swap(false, Ordering::Relaxed) {
+            self.last_disconnect_ms.store(now_ms, Ordering::Relaxed);
+            self.disconnects.fetch_add(1, Ordering::Relaxed);
+        }
+        *lock(&self.last_error) = Some(error.to_owned());
+        metrics::counter!("corescope_source_failures_total", "source" => self.name.clone()).increment(1);
+        metrics::gauge!("corescope_source_connected", "source" => self.name.clone()).set(0.0);
+    }
+
+    /// We ended the connection ourselves.
+    pub fn closed(&self, now_ms: i64) {
+        if self.connected.swap(false, Ordering::Relaxed) {
+            self.last_disconnect_ms.store(now_ms, Ordering::Relaxed);
+            self.disconnects.fetch_add(1, Ordering::Relaxed);
+        }
+        metrics::gauge!("corescope_source_connected", "source" => self.name.clone()).set(0.0);
+    }
+
+    /// A message came.
+    pub fn received(&self, now_ms: i64, bytes: usize) {
+        self.last_message_ms.store(now_ms, Ordering::Relaxed);
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The figures now.
+    pub fn figures(&self, now_ms: i64) -> SourceFigures {
+        let at = |time: &AtomicI64| Some(time.load(Ordering::Relaxed)).filter(|ms| *ms != 0);
+        let messages = self.messages.load(Ordering::Relaxed);
+        SourceFigures {
+            connected: self.connected.load(Ordering::Relaxed),
+            last_connect_ms: at(&self.last_connect_ms),
+            last_disconnect_ms: at(&self.last_disconnect_ms),
+            last_message_ms: at(&self.last_message_ms),
+            connects: self.connects.load(Ordering::Relaxed),
+            disconnects: self.disconnects.load(Ordering::Relaxed),
+            messages,
+            bytes: self.bytes.load(Ordering::Relaxed),
+            resumed: self.resumed.load(Ordering::Relaxed),
+            granted_qos: u8::try_from(self.granted_qos.load(Ordering::Relaxed)).ok(),
+            last_5m: lock(&self.recent).since(now_ms, messages),
+            last_error: lock(&self.last_error).clone(),
+        }
+    }
+
+    /// The entry of the stats file, in the original's spelling and with figures of ours.
+    pub fn to_json(&self, now_ms: i64) -> Value {
+        let figures = self.figures(now_ms);
+        let secs = |ms: Option<i64>| ms.map_or(0, |ms| ms.div_euclid(1000));
+        let mut entry = json!({
+            "name": self.name,
+            "broker": self.broker,
+            "connected": figures.connected,
+            "lastConnectUnix": secs(figures.last_connect_ms),
+            "lastDisconnectUnix": secs(figures.last_disconnect_ms),
+            "lastPacketUnix": secs(figures.last_message_ms),
+            "connectCount": figures.connects,
+            "disconnectCount": figures.disconnects,
+            "packetsTotal": figures.messages,
+            "packetsLast5m": figures.last_5m,
+            "bytesTotal": figures.bytes,
+            "sessionsResumed": figures.resumed,
+            "grantedQos": figures.granted_qos,
+        });
+        if let (Some(error), Some(map)) = (figures.last_error, entry.as_object_mut()) {
+            map.insert("lastError".into(), error.into());
+        }
+        entry
+    }
+}
+
+/// Totals at the full minutes of the last five.
+#[derive(Debug, Default)]
+struct Recent {
+    marks: VecDeque<(i64, u64)>,
+}
+
+impl Recent {
+    /// Messages since five minutes ago, given the total now. Asked at least once a minute, it is right to a minute.
+    fn since(&mut self, now_ms: i64, total: u64) -> u64 {
+        let minute = now_ms.div_euclid(60_000);
+        if self.marks.back().is_none_or(|(at, _)| *at != minute) {
+            self.marks.push_back((minute, total));
+        }
+        while self.marks.len() > 1 && self.marks.front().is_some_and(|(at, _)| minute - at > 5) {
+            self.marks.pop_front();
+        }
+        // A clock that jumps back leaves marks of the future.
+        self.marks.retain(|(at, _)| *at <= minute);
+        total.saturating_sub(self.marks.front().map_or(total, |(_, then)| *then))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_follow_what_happens() {
+        let status = SourceStatus::new("a", "mqtt://h:1883");
+        status.connected(1000, false);
+        status.figures(1000);
+        status.received(2000, 10);
+        status.received(3000, 10);
+        let figures = status.figures(3000);
+        assert!(figures.connected);
+        assert_eq!((figures.messages, figures.bytes, figures.last_5m), (2, 20, 2));
+        status.failed(4000, "gone");
+        status.failed(5000, "still gone");
+        let figures = status.figures(10 * 60_000);
+        assert_eq!((figures.connects, figures.disconnects, figures.last_5m), (1, 1, 0));
+        assert_eq!(status.to_json(10 * 60_000)["lastError"], "still gone");
+    }
+}

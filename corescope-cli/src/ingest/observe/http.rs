@@ -1,0 +1,235 @@
+//! `/metrics`, `/livez` and `/readyz` on an address of their own.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::{Observed, readiness};
+use crate::ingest::clock::now_ms;
+use crate::{Exit, Failure};
+
+/// The recorder that every counter of the process goes to; installed once.
+pub fn recorder() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let builder = [
+                (
+                    "corescope_batch_seconds",
+                    &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0][..],
+                ),
+                (
+                    "corescope_batch_messages",
+                    &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 4096.0][..],
+                ),
+            ]
+            .into_iter()
+            .try_fold(PrometheusBuilder::new(), |builder, (name, buckets)| {
+                builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)
+            })
+            .unwrap_or_default();
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("counters are recorded elsewhere already; /metrics stays empty");
+            }
+            describe();
+            handle
+        })
+        .clone()
+}
+
+fn describe() {
+    metrics::describe_counter!(
+        "corescope_messages_total",
+        "Messages that came to the writer, by source, result and reason"
+    );
+    metrics::describe_counter!(
+        "corescope_refused_total",
+        "Messages refused before the writer, by source, result and reason"
+    );
+    metrics::describe_counter!(
+        "corescope_odd_messages_total",
+        "Messages that were used although something was odd"
+    );
+    metrics::describe_counter!(
+        "corescope_write_errors_total",
+        "Batches that could not be committed at the first try"
+    );
+    metrics::describe_counter!("corescope_source_connects_total", "Connections made to a source");
+    metrics::describe_counter!("corescope_source_failures_total", "Connections lost or not made");
+    metrics::describe_counter!("corescope_source_silences_total", "Times a connected source fell silent");
+    metrics::describe_gauge!("corescope_source_connected", "1 while the connection to a source stands");
+    metrics::describe_gauge!("corescope_queue_messages", "Messages that are received and not committed");
+    metrics::describe_gauge!("corescope_queue_bytes", "Their bytes");
+    metrics::describe_counter!("corescope_queue_waits_total", "Times a source had to wait for room");
+    metrics::describe_histogram!(
+        "corescope_batch_seconds",
+        "Time from the start of a transaction to its commit"
+    );
+    metrics::describe_histogram!("corescope_batch_messages", "Messages in a batch");
+}
+
+/// A listener that ends when this is dropped.
+#[derive(Debug)]
+pub struct Listening {
+    /// Where it listens.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Connections at a time.
+const CONNECTIONS: usize = 32;
+
+/// Listens.
+///
+/// # Errors
+///
+/// [`Exit::Io`] when the address cannot be had.
+pub async fn listen(
+    address: &str,
+    recorder: PrometheusHandle,
+    observed: Observed,
+) -> Result<Listening, Failure> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for metrics"))
+        .map_err(|error| Failure::new(Exit::Io, error))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "metrics");
+    let task = tokio::spawn(accept(listener, recorder, observed));
+    Ok(Listening { address, task })
+}
+
+async fn accept(listener: TcpListener, recorder: PrometheusHandle, observed: Observed) {
+    let places = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, mostly: others may be closed soon.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (recorder, observed) = (recorder.clone(), observed.clone());
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let response = answer(&request, &recorder, &observed);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(10))
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = tokio::time::timeout(Duration::from_mins(5), connection).await;
+            drop(place);
+        });
+    }
+}
+
+fn answer(
+    request: &Request<Incoming>,
+    recorder: &PrometheusHandle,
+    observed: &Observed,
+) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain; charset=utf-8",
+            "expected GET\n".to_owned(),
+        );
+    }
+    match request.uri().path() {
+        "/metrics" => {
+            refresh(observed);
+            text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", recorder.render())
+        }
+        "/livez" => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
+        "/readyz" => {
+            let reasons = readiness(observed).reasons;
+            let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            text(
+                status,
+                "application/json",
+                json!({"ready": reasons.is_empty(), "reasons": reasons}).to_string(),
+            )
+        }
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            "here are /metrics, /livez and /readyz\n".to_owned(),
+        ),
+    }
+}
+
+fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Figures that are levels, not events, taken when somebody asks.
+fn refresh(observed: &Observed) {
+    let now = now_ms();
+    metrics::gauge!("corescope_queue_messages").set(observed.level.messages() as f64);
+    metrics::gauge!("corescope_queue_bytes").set(observed.level.bytes() as f64);
+    metrics::counter!("corescope_queue_waits_total").absolute(observed.level.waits());
+    let lag = if observed.level.messages() == 0 {
+        0.0
+    } else {
+        (now - observed.desk.last_commit_ms().unwrap_or(observed.started_ms)).max(0) as f64 / 1000.0
+    };
+    metrics::gauge!("corescope_commit_lag_seconds").set(lag);
+    let stuck = observed.desk.trouble().map_or(0, |(since, _)| (now - since).max(0));
+    metrics::gauge!("corescope_writer_stuck_seconds").set(stuck as f64 / 1000.0);
+    let written = observed.desk.written();
+    metrics::counter!("corescope_transmissions_total").absolute(written.transmissions);
+    metrics::counter!("corescope_observations_total").absolute(written.observations);
+    metrics::counter!("corescope_commits_total").absolute(written.commits);
+    metrics::counter!("corescope_node_writes_total").absolute(written.node_writes);
+    metrics::counter!("corescope_observer_writes_total").absolute(written.observer_writes);
+    metrics::counter!("corescope_bad_signatures_total").absolute(written.bad_signatures);
+    for status in observed.roster.statuses() {
+        let figures = status.figures(now);
+        let source = status.name.clone();
+        metrics::counter!("corescope_source_messages_total", "source" => source.clone())
+            .absolute(figures.messages);
+        metrics::counter!("corescope_source_bytes_total", "source" => source.clone()).absolute(figures.bytes);
+        metrics::gauge!("corescope_source_last_message_timestamp_seconds", "source" => source)
+            .set(figures.last_message_ms.unwrap_or_default() as f64 / 1000.0);
+    }
+    for (reason, count) in observed.shared.counters.bad_counts() {
+        metrics::counter!("corescope_bad_total", "reason" => reason).absolute(count);
+    }
+    if let Some(mb) = super::readiness::free_disk_mb(&observed.database) {
+        metrics::gauge!("corescope_disk_free_bytes").set((mb << 20) as f64);
+    }
+    for (suffix, name) in [("", "database"), ("-wal", "wal")] {
+        let mut path = observed.database.as_os_str().to_owned();
+        path.push(suffix);
+        let size = std::fs::metadata(path).map_or(0, |about| about.len());
+        metrics::gauge!("corescope_file_bytes", "file" => name).set(size as f64);
+    }
+}

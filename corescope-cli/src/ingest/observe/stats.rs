@@ -1,0 +1,160 @@
+//! The stats file: what the ingestor says about itself once a second, for the server.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use corescope_core::time::rfc3339_millis;
+use serde_json::{Map, Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Observed, readiness};
+use crate::ingest::clock::now_ms;
+
+/// Writes the file every second until intake ends, and once more then.
+pub fn write_stats(observed: Observed, path: PathBuf, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut disk = DiskUse::default();
+        let mut failed = false;
+        loop {
+            let ending = tokio::select! {
+                () = stop.cancelled() => true,
+                () = tokio::time::sleep(Duration::from_secs(1)) => false,
+            };
+            let text = document(&observed, &mut disk).to_string();
+            match replace(&path, &text) {
+                Ok(()) => failed = false,
+                Err(error) if !failed => {
+                    tracing::warn!(%error, file = %path.display(), "cannot write the stats file");
+                    failed = true;
+                }
+                Err(_) => {}
+            }
+            if ending {
+                return;
+            }
+        }
+    })
+}
+
+/// The document, in the original's spelling and with figures of ours.
+fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
+    let now = now_ms();
+    let written = observed.desk.written();
+    let statuses = observed.roster.statuses();
+    let mut liveness = Map::new();
+    for status in &statuses {
+        let last = status.figures(now).last_message_ms.map_or(0, |ms| ms.div_euclid(1000));
+        liveness.insert(status.name.clone(), json!({"lastReceiptUnix": last, "lastMessageUnix": last}));
+    }
+    let reasons = readiness(observed).reasons;
+    json!({
+        "sampledAt": rfc3339_millis(now),
+        "tx_inserted": written.transmissions,
+        "obs_inserted": written.observations,
+        "tx_dupes": written.known_transmissions,
+        "obs_dupes": written.duplicates,
+        "node_upserts": written.node_writes,
+        "observer_upserts": written.observer_writes,
+        "write_errors": written.write_errors,
+        "sig_drops": written.bad_signatures,
+        "walCommits": written.commits,
+        "groupCommitFlushes": 0,
+        "backfillUpdates": {},
+        "from_pubkey_backfill": {"total": 0, "processed": 0, "done": true},
+        "procIO": disk.sample(now),
+        "writer_perf": {},
+        "source_liveness": liveness,
+        "source_statuses": statuses.iter().map(|status| status.to_json(now)).collect::<Vec<_>>(),
+        "watchdogLastTickUnix": now.div_euclid(1000),
+        "watchdogPanicCount": 0,
+        "queue": {
+            "len": observed.level.messages(),
+            "bytes": observed.level.bytes(),
+            "waits": observed.level.waits(),
+            "dropped": 0,
+        },
+        "bad": observed.shared.counters.bad_counts(),
+        "lastCommitUnixMs": observed.desk.last_commit_ms(),
+        "trouble": observed.desk.trouble().map(|(since, why)| json!({"sinceUnixMs": since, "error": why})),
+        "ready": reasons.is_empty(),
+        "reasons": reasons,
+        "pid": std::process::id(),
+        "startedUnixMs": observed.started_ms,
+        "version": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// Writes beside and renames, so that a reader never sees half a file; a link in its place is not followed.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    drop(file);
+    std::fs::rename(&beside, path)
+}
+
+/// What the process reads and writes, per second.
+#[derive(Debug, Default)]
+struct DiskUse {
+    last: Option<(Instant, [u64; 5])>,
+}
+
+const COUNTERS: [&str; 5] = ["read_bytes", "write_bytes", "cancelled_write_bytes", "syscr", "syscw"];
+
+impl DiskUse {
+    fn sample(&mut self, now_ms: i64) -> Value {
+        let Ok(text) = std::fs::read_to_string("/proc/self/io") else { return Value::Null };
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or_default()
+        };
+        let counts = COUNTERS.map(value);
+        let now = Instant::now();
+        let rates = self.last.map_or([0.0; 5], |(then, before)| {
+            let secs = now.duration_since(then).as_secs_f64().max(0.001);
+            std::array::from_fn(|i| counts[i].saturating_sub(before[i]) as f64 / secs)
+        });
+        self.last = Some((now, counts));
+        json!({
+            "readBytesPerSec": rates[0],
+            "writeBytesPerSec": rates[1],
+            "cancelledWriteBytesPerSec": rates[2],
+            "syscallsRead": rates[3],
+            "syscallsWrite": rates[4],
+            "writtenBytesTotal": counts[1],
+            "sampledAt": rfc3339_millis(now_ms),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_replaced_and_private_and_links_are_not_followed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stats.json");
+        replace(&path, "{\"a\":1}").unwrap();
+        replace(&path, "{}").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "keep").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("stats.json.tmp")).unwrap();
+        assert!(replace(&path, "evil").is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "keep");
+    }
+}
