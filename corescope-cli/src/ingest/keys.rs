@@ -51,10 +51,16 @@ pub fn gather(config: &Config, config_file: Option<&Path>) -> Keys {
         }
     }
     let mut regions = RegionKeys::default();
+    let mut seen = Vec::new();
     for name in &config.hash_regions {
         match scope_name(name) {
-            Some(scope) if regions.insert(&scope) => {}
-            Some(_) => warnings.push(format!("hashRegions: {} is there twice", printable(name))),
+            Some(scope) if seen.contains(&scope) => {
+                warnings.push(format!("hashRegions: {} is there twice", printable(name)));
+            }
+            Some(scope) => {
+                regions.insert(&scope);
+                seen.push(scope);
+            }
             None => warnings.push("hashRegions: an empty name has no effect".to_owned()),
         }
     }
