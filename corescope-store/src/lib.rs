@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 pub mod db;
+#[cfg(feature = "write")]
+pub mod jobs;
 pub mod lookup;
 pub mod memory;
 #[cfg(feature = "write")]

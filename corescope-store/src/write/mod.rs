@@ -42,14 +42,15 @@ mod writer;
 
 pub use accepted::{Accepted, BridgeMessage, Message, ObserverMark, PacketMessage, Reception, StatusMessage};
 pub use changes::Change;
-pub(crate) use changes::Changes;
+pub(crate) use changes::{Changes, trim as trim_changes};
 pub use counters::Counters;
 pub(crate) use error::Doing;
 pub use error::WriteError;
 pub(crate) use frame::{observed_path, read_frame};
 pub use ledger::{Completeness, Refused, RefusedKind};
+pub(crate) use ledger::{Line, add_line, parse_detail};
 pub use lock::{LockHolder, WriterLock};
-pub(crate) use nodes::path_json;
+pub(crate) use nodes::{NodeBook, path_json};
 pub use outcome::{BatchReport, Filtered, Outcome, Rejected};
 pub use rules::{Foreign, Options, Rules, Synchronous};
 pub use state::get_state;

@@ -317,9 +317,50 @@ impl Writer {
         &self.db
     }
 
-    /// The observers and nodes that are known.
-    pub(crate) fn books_mut(&mut self) -> &mut Books {
-        &mut self.books
+    /// As [`write`](Self::write), for work that asks who is meant by a hop.
+    pub(crate) fn write_with_nodes<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection, &NodeBook) -> rusqlite::Result<T>,
+    ) -> Result<T, WriteError> {
+        self.refresh_books()?;
+        let nodes = &self.books.nodes;
+        match in_transaction(&self.db, doing, |db| work(db, nodes)) {
+            Ok(value) => {
+                self.committed();
+                Ok(value)
+            }
+            Err(error) => Err(self.rolled_back(error)),
+        }
+    }
+
+    /// The neighbours have changed: paths are resolved with them from now on.
+    pub(crate) fn reload_neighbours(&mut self) -> Result<(), WriteError> {
+        self.refresh_books()?;
+        self.books.nodes.load_neighbours(&self.db).doing("cannot read the neighbour edges")
+    }
+
+    /// Transmissions were deleted.
+    pub(crate) fn forget_transmissions(&mut self) {
+        self.books.recent.clear();
+    }
+
+    /// Moves the log into the file without waiting for anyone; cuts it when it has grown.
+    /// Returns the pages that were moved.
+    pub(crate) fn checkpoint(&mut self) -> Result<u64, WriteError> {
+        let doing = "cannot move the log into the file";
+        let run = |how: &str| {
+            self.db
+                .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |r| r.get::<_, i64>(2))
+                .doing(doing)
+        };
+        self.db.busy_timeout(std::time::Duration::ZERO).doing(doing)?;
+        let log = crate::db::beside(&self.path, "-wal");
+        let is_long = std::fs::metadata(log).is_ok_and(|m| m.len() > LONG_LOG);
+        // A reader that holds the log makes the answer "busy", which is no error.
+        let moved = run(if is_long { "TRUNCATE" } else { "PASSIVE" });
+        self.db.busy_timeout(BUSY_TIMEOUT).doing(doing)?;
+        moved.map(|pages| pages.max(0) as u64)
     }
 
     /// Rows were deleted or renumbered behind the books: they are read again before use.
@@ -343,7 +384,8 @@ impl Writer {
         }
     }
 
-    fn flush(&mut self, now: i64) -> Result<(), WriteError> {
+    /// Writes all that was gathered about observers and nodes.
+    pub(crate) fn flush(&mut self, now: i64) -> Result<(), WriteError> {
         self.refresh_books()?;
         let nodes = self.books.nodes.take_unwritten();
         let observers = &mut self.books.observers;
@@ -407,6 +449,9 @@ impl Drop for Writer {
         }
     }
 }
+
+/// A log longer than this is cut, bytes.
+const LONG_LOG: u64 = 64 * 1024 * 1024;
 
 fn store_all(
     db: &Connection,
