@@ -8,6 +8,7 @@ mod failure;
 pub mod ingest;
 mod logging;
 pub mod place;
+pub mod publish;
 pub mod serving;
 mod signals;
 

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod airtime;
+pub mod capture;
 pub mod config;
 pub mod filter;
 pub mod geo;

@@ -25,6 +25,8 @@ pub struct Message {
 
 /// How often an observer tells how it is.
 const STATUS_EVERY_MS: i64 = 300_000;
+/// How long before the first message the traffic begins.
+const HEAD_START_MS: i64 = 2000;
 
 /// An endless iterator of [`Message`]s; see [`Mesh::messages`].
 #[derive(Debug)]
@@ -49,7 +51,8 @@ impl Mesh {
     /// What the observers publish from `start_ms` (milliseconds since 1970) on, about
     /// `per_second` messages each second of simulated time. Statuses come first, within a second.
     pub fn messages(self: &Arc<Self>, start_ms: i64, per_second: f64) -> Messages {
-        let traffic = Traffic::with_rate(self, start_ms, per_second);
+        // The first packets are on the air already, so that nobody waits for the first message.
+        let traffic = Traffic::with_rate(self, start_ms - HEAD_START_MS, per_second);
         let mut messages = Messages {
             mesh: Arc::clone(self),
             traffic,
@@ -78,7 +81,7 @@ impl Messages {
             let due_ms = self.due.peek().map(|Reverse((at_ms, ..))| *at_ms);
             match &self.coming {
                 // A packet that starts later cannot be published before what is due.
-                Some(emission) if due_ms.is_none_or(|due| due >= emission.time_ms) => {
+                Some(emission) if due_ms.is_none_or(|due| due >= emission.time_ms.max(self.start_ms)) => {
                     let emission = self.coming.take()?;
                     witness(&self.mesh, &emission);
                     self.publish(&emission);
@@ -91,7 +94,7 @@ impl Messages {
     fn publish(&mut self, emission: &Emission) {
         for reception in &emission.receptions {
             let uplink_ms = 30 + self.dice.exponential(120.0).min(3000.0) as i64;
-            let at_ms = emission.time_ms + i64::from(reception.delay_ms) + uplink_ms;
+            let at_ms = (emission.time_ms + i64::from(reception.delay_ms) + uplink_ms).max(self.start_ms);
             let mesh = Arc::clone(&self.mesh);
             if let Some(message) = publish::packet(&mesh, emission, reception, at_ms) {
                 self.push(at_ms, Due::Packet(Box::new((message.topic, message.payload))));

@@ -29,6 +29,7 @@ pub struct Traffic {
     /// Floods kept for reuse, per sender and hash size; see [`Traffic::reusing_floods`].
     floods: HashMap<(usize, usize), Vec<Vec<Reception>>>,
     floods_kept: usize,
+    begun: bool,
 }
 
 /// What a packet calls for.
@@ -91,6 +92,7 @@ impl Traffic {
             serial: 0,
             floods: HashMap::new(),
             floods_kept: 0,
+            begun: false,
         }
     }
 
@@ -362,7 +364,9 @@ impl Iterator for Traffic {
     fn next(&mut self) -> Option<Emission> {
         loop {
             let due_ms = self.answers.peek().map(|Reverse((at_ms, ..))| *at_ms);
-            let next_ms = self.clock_ms + self.dice.exponential(self.gap_ms);
+            // The first packet comes at once, whatever the gap.
+            let gap_ms = if self.begun { self.gap_ms } else { self.gap_ms.min(200.0) };
+            let next_ms = self.clock_ms + self.dice.exponential(gap_ms);
             let emission = match due_ms {
                 Some(due_ms) if due_ms as f64 <= next_ms => {
                     let Reverse((_, _, answer)) = self.answers.pop()?;
@@ -377,6 +381,7 @@ impl Iterator for Traffic {
             };
             // What no observer heard never happened, as far as an analyzer can tell.
             if let Some(emission) = emission.filter(|emission| !emission.receptions.is_empty()) {
+                self.begun = true;
                 return Some(emission);
             }
         }
