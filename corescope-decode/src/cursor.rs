@@ -199,6 +199,27 @@ impl<'a, 'l, L: Listener> Cursor<'a, 'l, L> {
         self.up_to(name, usize::MAX, value)
     }
 
+    /// Lets another reader tell the listener about all that is left.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn hand_over(&mut self) -> &mut L {
+        self.at += self.rest.len();
+        self.rest = &[];
+        self.listener
+    }
+
+    /// Lets another reader tell the listener about the next `len` bytes; if it says that it did,
+    /// they count as read.
+    #[cfg(all(feature = "alloc", feature = "crypto"))]
+    pub(crate) fn aside(&mut self, len: usize, read: impl FnOnce(&mut L) -> bool) -> bool {
+        let done = read(self.listener);
+        if done {
+            let (_, rest) = self.rest.split_at_checked(len).unwrap_or_default();
+            self.at += self.rest.len() - rest.len();
+            self.rest = rest;
+        }
+        done
+    }
+
     /// Starts a group of fields.
     #[inline(always)]
     pub(crate) fn open(&mut self, name: &'static str) {

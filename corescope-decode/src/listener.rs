@@ -9,10 +9,7 @@ use core::fmt;
 use crate::issue::{Issue, Issues};
 
 /// Hears what a parser reads, in order, each byte once.
-pub trait Listener {
-    /// Whether fields are wanted; if not, nothing is computed for them.
-    const FIELDS: bool;
-
+pub trait Events {
     /// A field was read.
     fn leaf(&mut self, leaf: Leaf<'_>);
 
@@ -26,10 +23,18 @@ pub trait Listener {
     fn issue(&mut self, issue: Issue);
 }
 
+/// Somebody who hears it, and whether they want to know of the fields.
+pub trait Listener: Events {
+    /// Whether fields are wanted; if not, nothing is computed for them.
+    const FIELDS: bool;
+}
+
 /// Decoding: only the issues are kept.
 impl Listener for Issues {
     const FIELDS: bool = false;
+}
 
+impl Events for Issues {
     #[inline(always)]
     fn leaf(&mut self, _: Leaf<'_>) {}
 

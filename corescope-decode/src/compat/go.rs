@@ -5,9 +5,9 @@
 //! tried, how much appdata counts); names, order and letter case follow the Go program.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
-use super::json::Object;
+use super::json::{Object, list, strings};
 use crate::frame::{Packet, PayloadType};
 use crate::hex::Hex;
 use crate::issue::Issues;
@@ -112,17 +112,7 @@ pub fn hops(packet: &Packet<'_>) -> alloc::vec::Vec<String> {
 
 /// The column `path_json`: the hops as a JSON array.
 pub fn path_json(packet: &Packet<'_>) -> String {
-    let mut out = String::from("[");
-    for hop in hops(packet) {
-        if out.len() > 1 {
-            out.push(',');
-        }
-        out.push('"');
-        out.push_str(&hop);
-        out.push('"');
-    }
-    out.push(']');
-    out
+    strings(hops(packet))
 }
 
 /// The channel column of a group text that no key opens: `enc_` and the channel hash.
@@ -242,15 +232,7 @@ fn trace_fields(o: &mut Object, trace: &Trace<'_>) {
     let whole = [trace.hashes, trace.unaligned].concat();
     o.hex("pathData", &whole);
     if !trace.snr.is_empty() {
-        let mut list = String::from("[");
-        for q in trace.snr_quarters() {
-            if list.len() > 1 {
-                list.push(',');
-            }
-            list.push_str(&(f64::from(q) / 4.0).to_string());
-        }
-        list.push(']');
-        o.raw("snrValues", list);
+        o.raw("snrValues", list(trace.snr_quarters().map(|q| f64::from(q) / 4.0)));
     }
     o.number("tag", trace.tag);
     o.number("authCode", trace.auth_code);

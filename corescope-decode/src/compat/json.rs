@@ -69,6 +69,39 @@ impl Object {
     }
 }
 
+/// A JSON array of values that write themselves.
+pub(crate) fn list<T: Display>(values: impl IntoIterator<Item = T>) -> String {
+    joined(values, "")
+}
+
+/// A JSON array of strings that need no escapes.
+pub(crate) fn strings<T: Display>(values: impl IntoIterator<Item = T>) -> String {
+    joined(values, "\"")
+}
+
+fn joined<T: Display>(values: impl IntoIterator<Item = T>, quote: &str) -> String {
+    let mut out = String::from("[");
+    for value in values {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        let _ = write!(out, "{quote}{value}{quote}");
+    }
+    out.push(']');
+    out
+}
+
+/// Text as a JSON string, with one U+FFFD for each maximal part that is not UTF-8.
+#[cfg(feature = "crypto")]
+pub(crate) fn text(text: crate::text::Text<'_>) -> String {
+    let mut out = String::new();
+    match text.as_str() {
+        Some(valid) => string(&mut out, valid.as_bytes()),
+        None => string(&mut out, alloc::string::ToString::to_string(&text).as_bytes()),
+    }
+    out
+}
+
 /// Appends a JSON string of bytes that are meant to be UTF-8, escaped as Go does: `<`, `>`, `&`,
 /// U+2028 and U+2029 too, and `\ufffd` for each byte that is not UTF-8.
 pub(crate) fn string(out: &mut String, bytes: &[u8]) {

@@ -3,4 +3,8 @@
 #[cfg(feature = "alloc")]
 pub mod go;
 #[cfg(feature = "alloc")]
-mod json;
+pub(crate) mod json;
+#[cfg(all(feature = "alloc", feature = "crypto"))]
+pub mod vector;
+#[cfg(all(feature = "alloc", feature = "crypto"))]
+mod vector_inner;

@@ -52,13 +52,11 @@ impl ChannelKey {
     ///
     /// [`KeyError::Length`] for any other number of bytes.
     pub fn from_bytes(key: &[u8]) -> Result<Self, KeyError> {
-        if let Ok(key) = key.try_into() {
-            Ok(Self::from_128(key))
-        } else if let Ok(key) = key.try_into() {
-            Ok(Self::from_256(key))
-        } else {
-            Err(KeyError::Length(key.len()))
+        match key.len() {
+            16 => key.try_into().map(Self::from_128),
+            _ => key.try_into().map(Self::from_256),
         }
+        .map_err(|_| KeyError::Length(key.len()))
     }
 
     /// From 32 or 64 hex digits.
@@ -98,6 +96,7 @@ impl ChannelKey {
         self.cipher.open(group.mac, group.ciphertext)
     }
 
+    #[cfg(feature = "alloc")]
     pub(crate) const fn cipher(&self) -> &CipherKey {
         &self.cipher
     }

@@ -4,8 +4,10 @@
 
 use core::fmt;
 
+#[cfg(feature = "encode")]
+use aes::Aes128;
+use aes::Aes128Dec;
 use aes::cipher::{Array, BlockCipherDecrypt, KeyInit};
-use aes::{Aes128, Aes128Dec};
 
 use super::hmac::HmacKey;
 

@@ -131,6 +131,15 @@ impl Default for KeyRing {
     }
 }
 
+impl<'k> IntoIterator for &'k KeyRing {
+    type Item = &'k NamedKey;
+    type IntoIter = core::slice::Iter<'k, NamedKey>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl<S: AsRef<str>> FromIterator<(S, ChannelKey)> for KeyRing {
     fn from_iter<I: IntoIterator<Item = (S, ChannelKey)>>(keys: I) -> Self {
         let mut ring = Self::new();

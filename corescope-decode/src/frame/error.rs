@@ -95,6 +95,7 @@ impl FrameError {
     }
 
     /// Bytes that were read as fields before the error.
+    #[cfg(feature = "alloc")]
     pub(crate) fn read(&self) -> usize {
         match self.kind {
             FrameErrorKind::ReservedHashSize | FrameErrorKind::PathTooLong => usize::from(self.offset) + 1,

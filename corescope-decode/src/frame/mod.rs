@@ -16,7 +16,9 @@ pub use path::{Path, PathLen};
 
 use crate::cursor::{self, Cursor};
 use crate::issue::{Issues, Space};
-use crate::listener::{Leaf, Listener, Value};
+#[cfg(feature = "alloc")]
+use crate::listener::Leaf;
+use crate::listener::{Listener, Value};
 use crate::payload::{self, Payload};
 
 /// The largest frame that can be valid: 1 + 4 + 1 + 64 + 184 bytes.
@@ -262,6 +264,7 @@ pub(crate) fn hop_value(hop: &[u8]) -> Value<'_> {
 }
 
 /// What a frame that could not be read leaves over, told as one field.
+#[cfg(feature = "alloc")]
 pub(crate) fn unread<L: Listener>(raw: &[u8], from: usize, listener: &mut L) {
     let bytes = raw.get(from..).unwrap_or_default();
     if !bytes.is_empty() {

@@ -10,6 +10,8 @@
 
 use super::Partial;
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::PayloadType;
 use crate::issue::{Detail, IssueKind};
 use crate::listener::{Listener, Value};
@@ -81,4 +83,12 @@ pub(crate) enum Ending {
     Packet,
     /// With zeros up to the next cipher block.
     Padded,
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Ack<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.checksum);
+        out.extend(self.tail);
+    }
 }

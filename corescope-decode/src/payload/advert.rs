@@ -19,6 +19,8 @@
 
 use super::Partial;
 use crate::cursor::{self, Cursor, checked_text};
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::PayloadType;
 use crate::issue::{Detail, IssueKind};
 use crate::listener::{Listener, Value};
@@ -182,6 +184,17 @@ impl<'a> Advert<'a> {
     /// What kind of node it is; [`NodeType::None`] without appdata.
     pub fn node_type(&self) -> NodeType {
         self.flags.unwrap_or_default().node_type()
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Advert<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.public_key);
+        out.extend(self.timestamp.to_le_bytes());
+        out.extend(self.signature);
+        out.extend(self.appdata);
+        out.extend(self.excess);
     }
 }
 

@@ -12,6 +12,8 @@
 use super::peer::node_hash;
 use super::{Partial, sealed};
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::PayloadType;
 use crate::issue::IssueKind;
 use crate::listener::Listener;
@@ -50,5 +52,32 @@ impl<'a> AnonRequest<'a> {
             }
             _ => Err(partial.end(c)),
         }
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for AnonRequest<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.dest_hash);
+        out.extend(self.public_key);
+        out.extend(self.mac);
+        out.extend(self.ciphertext);
+    }
+}
+
+#[cfg(feature = "encode")]
+impl AnonRequest<'_> {
+    /// The payload of a request of the node `source` to the node `dest`, encrypted with their
+    /// shared secret.
+    pub fn seal(
+        dest: &[u8; 32],
+        source: &[u8; 32],
+        secret: &crate::SharedSecret,
+        plaintext: &impl Encode,
+    ) -> Vec<u8> {
+        let mut out = Vec::from([dest[0]]);
+        out.extend(source);
+        secret.cipher().seal(&plaintext.to_vec(), &mut out);
+        out
     }
 }

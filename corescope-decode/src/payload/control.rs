@@ -23,6 +23,8 @@
 
 use super::NodeType;
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::Packet;
 use crate::issue::{Detail, IssueKind};
 use crate::listener::{Listener, Value};
@@ -181,4 +183,42 @@ fn filter_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Value<'stati
     part("repeaters", 2, 2, Value::Flag(byte & 0x04 != 0));
     part("companions", 1, 1, Value::Flag(byte & 0x02 != 0));
     part("type 0", 0, 0, Value::Flag(byte & 0x01 != 0));
+}
+
+/// Writes the payload. The first byte is [`flags`](Control::flags), whatever the body.
+#[cfg(feature = "encode")]
+impl Encode for Control<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.flags);
+        match self.body {
+            ControlBody::DiscoverRequest(request) => {
+                out.push(request.type_filter);
+                out.extend(request.tag.to_le_bytes());
+                out.extend(request.since.into_iter().flat_map(u32::to_le_bytes));
+            }
+            ControlBody::DiscoverResponse(response) => {
+                out.push(response.snr_q as u8);
+                out.extend(response.tag.to_le_bytes());
+                match response.key {
+                    Some(ResponderKey::Full(key)) => out.extend(key),
+                    Some(ResponderKey::Prefix(key)) => out.extend(key),
+                    None => {}
+                }
+            }
+            ControlBody::Short(bytes) | ControlBody::Unknown(bytes) => out.extend(bytes),
+        }
+    }
+}
+
+impl<'a> Control<'a> {
+    /// Who is there? Eight bytes of the key are enough if `prefix_only`.
+    pub const fn discover(request: DiscoverRequest, prefix_only: bool) -> Self {
+        Self { flags: 0x80 | prefix_only as u8, body: ControlBody::DiscoverRequest(request) }
+    }
+
+    /// I am.
+    pub const fn discovered(response: DiscoverResponse<'a>) -> Self {
+        let flags = 0x90 | response.node_type.number() & 0x0F;
+        Self { flags, body: ControlBody::DiscoverResponse(response) }
+    }
 }

@@ -10,6 +10,8 @@
 
 use super::{Partial, sealed};
 use crate::cursor::{self, Cursor};
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::PayloadType;
 use crate::issue::IssueKind;
 use crate::listener::{Listener, Value};
@@ -44,5 +46,24 @@ impl<'a> Group<'a> {
             (Some(channel_hash), Some((mac, ciphertext))) => Ok(Self { channel_hash, mac, ciphertext }),
             _ => Err(partial.end(c)),
         }
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Group<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.channel_hash);
+        out.extend(self.mac);
+        out.extend(self.ciphertext);
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Group<'_> {
+    /// The payload of a message on a channel, encrypted.
+    pub fn seal(key: &crate::ChannelKey, plaintext: &impl Encode) -> Vec<u8> {
+        let mut out = Vec::from([key.hash()]);
+        key.cipher().seal(&plaintext.to_vec(), &mut out);
+        out
     }
 }

@@ -9,7 +9,11 @@
 //!
 //! Source of fact: MeshCore `src/helpers/BaseChatMesh.cpp`, and `docs/number_allocations.md`.
 
+#![cfg_attr(feature = "serde", expect(clippy::ref_option_ref, reason = "serde hands its fields over so"))]
+
 use crate::cursor::{self, Cursor};
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::issue::{Detail, IssueKind, Issues};
 use crate::listener::{Listener, Value};
 
@@ -34,6 +38,33 @@ impl<'a> GroupData<'a> {
 
     /// The same, telling `listener` each field and issue.
     pub fn parse_with<L: Listener>(plaintext: &'a [u8], listener: &mut L) -> Option<Self> {
+        Self::read(plaintext, listener, |c, _, len| {
+            c.up_to("data", len, |_| Value::Note("of an application"))
+        })
+    }
+
+    /// The same, with a registry asked for the data.
+    #[cfg(all(feature = "alloc", feature = "crypto"))]
+    pub(crate) fn parse_through<L: Listener>(
+        plaintext: &'a [u8],
+        registry: &crate::plugin::Registry,
+        listener: &mut L,
+    ) -> Option<Self> {
+        use crate::plugin::Subject;
+        Self::read(plaintext, listener, |c, data_type, len| {
+            let data = c.peek().get(..len).unwrap_or_default();
+            let known = c.aside(len, |listener| {
+                registry.decode_with(&Subject::GroupData { data_type, data }, listener).is_some()
+            });
+            if known { data } else { c.up_to("data", len, |_| Value::Note("of an application")) }
+        })
+    }
+
+    fn read<'l, L: Listener>(
+        plaintext: &'a [u8],
+        listener: &'l mut L,
+        read_data: impl FnOnce(&mut Cursor<'a, 'l, L>, u16, usize) -> &'a [u8],
+    ) -> Option<Self> {
         let mut c = Cursor::plaintext(plaintext, listener);
         if c.left() < 3 {
             c.needs(IssueKind::InnerTruncated, "data type and length", 3);
@@ -49,7 +80,7 @@ impl<'a> GroupData<'a> {
             c.remainder("cut off", |_| Value::Note("shorter than its length says"));
             None
         } else {
-            let data = c.up_to("data", len, |_| Value::Note("of an application"));
+            let data = read_data(&mut c, data_type, len);
             c.remainder("padding", |_| Value::Note("up to the cipher block"));
             Some(data)
         };
@@ -71,5 +102,25 @@ impl<'a> GroupData<'a> {
             0xFF00..=0xFFFF => "testing and development",
             _ => "unallocated",
         }
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for GroupData<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.data_type.to_le_bytes());
+        out.push(self.data_len);
+        out.extend(self.data.unwrap_or_default());
+    }
+}
+
+#[cfg(feature = "encode")]
+impl<'a> GroupData<'a> {
+    /// A datagram; `None` if it has more than 165 bytes.
+    pub const fn new(data_type: u16, data: &'a [u8]) -> Option<Self> {
+        if data.len() > 165 {
+            return None;
+        }
+        Some(Self { data_type, data_len: data.len() as u8, data: Some(data) })
     }
 }

@@ -10,6 +10,8 @@
 
 use super::txt_msg::{text_body, type_bits};
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::issue::{Detail, IssueKind, Issues};
 use crate::listener::{Listener, Value};
 use crate::text::Text;
@@ -60,5 +62,22 @@ impl<'a> GroupText<'a> {
     /// The text, if it is one.
     pub fn text(&self) -> Option<Text<'a>> {
         (self.text_type == 0).then(|| Text::until_nul(self.body))
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for GroupText<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.timestamp.to_le_bytes());
+        out.push(self.text_type << 2 | self.attempt & 3);
+        out.extend(self.body);
+    }
+}
+
+#[cfg(feature = "encode")]
+impl<'a> GroupText<'a> {
+    /// A message of `text`, which by convention is `sender: message`, at most 160 bytes.
+    pub const fn new(timestamp: u32, text: &'a str) -> Self {
+        Self { timestamp, text_type: 0, attempt: 0, body: text.as_bytes() }
     }
 }

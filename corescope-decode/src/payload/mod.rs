@@ -3,6 +3,7 @@
 
 mod ack;
 mod advert;
+mod anon_body;
 mod anon_req;
 mod control;
 mod group;
@@ -11,12 +12,16 @@ mod grp_txt;
 mod multipart;
 mod opaque;
 mod partial;
+mod path;
 mod peer;
+mod req;
+pub mod response;
 mod trace;
 mod txt_msg;
 
 pub use ack::Ack;
 pub use advert::{Advert, AdvertFlags, MAX_APPDATA, NodeType, Position};
+pub use anon_body::{AnonBody, AnonVariant, ReplyPath};
 pub use anon_req::AnonRequest;
 pub use control::{Control, ControlBody, DiscoverRequest, DiscoverResponse, ResponderKey};
 pub use group::Group;
@@ -25,11 +30,16 @@ pub use grp_txt::GroupText;
 pub use multipart::{Multipart, MultipartBody};
 pub use opaque::{Opaque, OpaqueReason};
 pub use partial::Partial;
+pub use path::{Extra, ReturnPath};
 pub use peer::Peer;
+pub use req::{Request, RequestBody};
+pub use response::{ReplyTo, Response, ResponseBody};
 pub use trace::Trace;
 pub use txt_msg::{TextBody, TextMessage};
 
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::{Packet, PayloadType};
 use crate::issue::{Detail, IssueKind, Space};
 use crate::listener::{Listener, Value};
@@ -83,6 +93,34 @@ pub struct RawCustom<'a> {
 impl core::fmt::Debug for RawCustom<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "RawCustom({})", crate::hex::Hex(self.data))
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for RawCustom<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.data);
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Payload<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Request(peer) | Self::Response(peer) | Self::TextMessage(peer) | Self::Path(peer) => {
+                peer.encode(out);
+            }
+            Self::Ack(ack) => ack.encode(out),
+            Self::Advert(advert) => advert.encode(out),
+            Self::GroupText(group) | Self::GroupData(group) => group.encode(out),
+            Self::AnonRequest(request) => request.encode(out),
+            Self::Trace(trace) => trace.encode(out),
+            Self::Multipart(part) => part.encode(out),
+            Self::Control(control) => control.encode(out),
+            Self::RawCustom(raw) => raw.encode(out),
+            Self::Opaque(opaque) => opaque.encode(out),
+            Self::Partial(partial) => partial.encode(out),
+        }
     }
 }
 

@@ -10,6 +10,8 @@
 use super::ack::Ending;
 use super::{Ack, Partial};
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::PayloadType;
 use crate::listener::{Listener, Value};
 
@@ -60,4 +62,15 @@ fn part_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Value<'static>
     part("still to come", 7, 4, Value::Unsigned(u64::from(byte >> 4)));
     let inner = PayloadType::from_number(byte);
     part("inner type", 3, 0, Value::Named(inner.number().into(), inner.name()));
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Multipart<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.remaining << 4 | self.inner_type & 0x0F);
+        match self.body {
+            MultipartBody::Ack(ack) => ack.encode(out),
+            MultipartBody::Other(bytes) => out.extend(bytes),
+        }
+    }
 }

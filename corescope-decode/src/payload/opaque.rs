@@ -1,6 +1,8 @@
 //! Bytes whose layout is not fixed yet: reserved payload types, and versions 2 to 4.
 
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::listener::{Listener, Value};
 
 /// A payload without a known layout. Its frame, path and hash are valid all the same.
@@ -32,5 +34,12 @@ impl<'a> Opaque<'a> {
             OpaqueReason::ReservedType(_) => "of a reserved payload type",
         };
         Self { data: c.remainder("payload", |_| Value::Note(note)), reason }
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Opaque<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.data);
     }
 }

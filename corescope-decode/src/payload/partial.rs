@@ -1,6 +1,10 @@
 //! A payload that is too short for its type, with what is certain.
 
+#![cfg_attr(feature = "serde", expect(clippy::ref_option_ref, reason = "serde hands its fields over so"))]
+
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::{Packet, PayloadType};
 use crate::listener::{Listener, Value};
 
@@ -55,5 +59,12 @@ impl<'a> Partial<'a> {
     pub(super) fn end<L: Listener>(self, c: &mut Cursor<'a, '_, L>) -> Self {
         c.remainder("cut off", |_| Value::Note("the payload is too short for its type"));
         self
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Partial<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.bytes);
     }
 }

@@ -11,6 +11,8 @@
 
 use super::{Partial, sealed};
 use crate::cursor::Cursor;
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::{PayloadType, hop_value};
 use crate::issue::IssueKind;
 use crate::listener::Listener;
@@ -58,4 +60,29 @@ impl<'a> Peer<'a> {
 #[inline(always)]
 pub(super) fn node_hash<L: Listener>(c: &mut Cursor<'_, '_, L>, name: &'static str) -> Option<u8> {
     c.field(name, crate::cursor::array::<1>, |hash| hop_value(*hash)).map(|[hash]| *hash)
+}
+
+#[cfg(feature = "encode")]
+impl Encode for Peer<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend([self.dest_hash, self.src_hash]);
+        out.extend(self.mac);
+        out.extend(self.ciphertext);
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Peer<'_> {
+    /// The payload of a message from the node `source` to the node `dest`, encrypted with their
+    /// shared secret.
+    pub fn seal(
+        dest: &[u8; 32],
+        source: &[u8; 32],
+        secret: &crate::SharedSecret,
+        plaintext: &impl Encode,
+    ) -> Vec<u8> {
+        let mut out = Vec::from([dest[0], source[0]]);
+        secret.cipher().seal(&plaintext.to_vec(), &mut out);
+        out
+    }
 }

@@ -13,6 +13,8 @@
 
 use super::Partial;
 use crate::cursor::{self, Cursor};
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::frame::{Packet, hop_value};
 use crate::issue::{Detail, IssueKind};
 use crate::listener::{Listener, Value};
@@ -109,4 +111,16 @@ fn flag_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Value<'static>
     let size = ["1 byte a hop", "2 bytes a hop", "4 bytes a hop", "8 bytes a hop"];
     let name = size.get(usize::from(byte & 3)).copied().unwrap_or_default();
     part("hash size", 1, 0, Value::Named(u64::from(byte & 3), name));
+}
+
+/// Writes the payload; the signal values go in the frame's path.
+#[cfg(feature = "encode")]
+impl Encode for Trace<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.tag.to_le_bytes());
+        out.extend(self.auth_code.to_le_bytes());
+        out.push(self.flags);
+        out.extend(self.hashes);
+        out.extend(self.unaligned);
+    }
 }

@@ -12,6 +12,8 @@
 //! Source of fact: MeshCore `src/helpers/BaseChatMesh.cpp`, `composeMsgPacket` and `onPeerDataRecv`.
 
 use crate::cursor::{Cursor, checked_text};
+#[cfg(feature = "encode")]
+use crate::encode::{Encode, Vec};
 use crate::issue::{Detail, IssueKind, Issues};
 use crate::listener::{Listener, Value};
 use crate::text::Text;
@@ -28,9 +30,6 @@ pub struct TextMessage<'a> {
     pub attempt: u8,
     /// What the type says.
     pub body: TextBody<'a>,
-    /// The bytes that its acknowledgement covers.
-    #[cfg_attr(feature = "serde", serde(skip))]
-    covered: &'a [u8],
 }
 
 /// What a text message holds.
@@ -79,35 +78,26 @@ impl<'a> TextMessage<'a> {
         let timestamp = c.time("timestamp")?;
         let byte = c.bits("type", type_bits)?;
         let (text_type, attempt) = (byte >> 2, byte & 3);
-        let before = |text_at: usize, text: Text<'a>| {
-            plaintext.get(..text_at + text.as_bytes().len()).unwrap_or(plaintext)
-        };
-        let (body, covered) = match text_type {
+        let body = match text_type {
             0 => {
-                let at = c.at();
                 let (text, extended_attempt) = plain_body(&mut c, attempt);
-                (TextBody::Plain { text, extended_attempt }, before(at, text))
+                TextBody::Plain { text, extended_attempt }
             }
-            1 => (TextBody::Cli { text: text_body(&mut c) }, &[][..]),
+            1 => TextBody::Cli { text: text_body(&mut c) },
             2 => match c.array::<4>("author key prefix") {
-                Some(author) => {
-                    let at = c.at();
-                    let text = text_body(&mut c);
-                    (TextBody::Signed { author: *author, text }, before(at, text))
-                }
+                Some(author) => TextBody::Signed { author: *author, text: text_body(&mut c) },
                 None => {
                     c.needs(IssueKind::InnerTruncated, "author key prefix", 4);
-                    (TextBody::Unknown(c.remainder("cut off", |_| Value::Bytes)), &[][..])
+                    TextBody::Unknown(c.remainder("cut off", |_| Value::Bytes))
                 }
             },
             other => {
                 let detail = Detail::Value { came: other.into(), expected: "0, 1 or 2" };
                 c.issue_at(4, IssueKind::UnknownTextType, "text type", detail);
-                let rest = c.remainder("data", |_| Value::Note("of an unassigned text type"));
-                (TextBody::Unknown(rest), &[][..])
+                TextBody::Unknown(c.remainder("data", |_| Value::Note("of an unassigned text type")))
             }
         };
-        Some(Self { timestamp, text_type, attempt, body, covered })
+        Some(Self { timestamp, text_type, attempt, body })
     }
 
     /// The text, if it is one.
@@ -125,11 +115,21 @@ impl<'a> TextMessage<'a> {
     /// `sender` and `receiver` are the public keys of this packet's ends.
     #[cfg(feature = "crypto")]
     pub fn expected_ack(&self, sender: &[u8; 32], receiver: &[u8; 32]) -> Option<[u8; 4]> {
+        use crate::crypto::expected_ack;
+        let time = self.timestamp.to_le_bytes();
+        let kind = [self.type_byte()];
         match self.body {
-            TextBody::Plain { .. } => Some(crate::crypto::expected_ack(self.covered, sender)),
-            TextBody::Signed { .. } => Some(crate::crypto::expected_ack(self.covered, receiver)),
+            TextBody::Plain { text, .. } => Some(expected_ack(&[&time, &kind, text.as_bytes()], sender)),
+            TextBody::Signed { author, text } => {
+                Some(expected_ack(&[&time, &kind, &author, text.as_bytes()], receiver))
+            }
             TextBody::Cli { .. } | TextBody::Unknown(_) => None,
         }
+    }
+
+    #[cfg(feature = "crypto")]
+    const fn type_byte(&self) -> u8 {
+        self.text_type << 2 | self.attempt & 3
     }
 }
 
@@ -169,4 +169,41 @@ pub(super) fn type_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Val
     };
     part("text type", 7, 2, Value::Named(u64::from(byte >> 2), name));
     part("attempt", 1, 0, Value::Unsigned(u64::from(byte & 3)));
+}
+
+#[cfg(feature = "encode")]
+impl Encode for TextMessage<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.timestamp.to_le_bytes());
+        out.push(self.type_byte());
+        match self.body {
+            TextBody::Plain { text, extended_attempt } => {
+                out.extend(text.as_bytes());
+                out.extend(extended_attempt.into_iter().flat_map(|attempt| [0, attempt]));
+            }
+            TextBody::Cli { text } => out.extend(text.as_bytes()),
+            TextBody::Signed { author, text } => {
+                out.extend(author);
+                out.extend(text.as_bytes());
+            }
+            TextBody::Unknown(bytes) => out.extend(bytes),
+        }
+    }
+}
+
+#[cfg(feature = "encode")]
+impl<'a> TextMessage<'a> {
+    /// A plain message of at most 160 bytes. Attempts count from 0; those above 3 are written
+    /// behind the text.
+    pub fn plain(timestamp: u32, attempt: u8, text: &'a str) -> Self {
+        let extended_attempt = (attempt > 3).then_some(attempt);
+        let body = TextBody::Plain { text: Text(text.as_bytes()), extended_attempt };
+        Self { timestamp, text_type: 0, attempt: attempt & 3, body }
+    }
+
+    /// A command to a node, or its answer.
+    pub const fn cli(timestamp: u32, text: &'a str) -> Self {
+        let body = TextBody::Cli { text: Text(text.as_bytes()) };
+        Self { timestamp, text_type: 1, attempt: 0, body }
+    }
 }
