@@ -19,6 +19,7 @@ mod seal;
 mod secret;
 mod sha256;
 
+pub(crate) use ack::expected_text_ack;
 pub use ack::{expected_ack, expected_keep_alive_ack};
 pub use channel::{ChannelKey, KeyError, PUBLIC_CHANNEL_KEY, PUBLIC_CHANNEL_NAME};
 pub use cipher::{OpenError, Plaintext};

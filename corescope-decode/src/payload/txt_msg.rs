@@ -115,13 +115,15 @@ impl<'a> TextMessage<'a> {
     /// `sender` and `receiver` are the public keys of this packet's ends.
     #[cfg(feature = "crypto")]
     pub fn expected_ack(&self, sender: &[u8; 32], receiver: &[u8; 32]) -> Option<[u8; 4]> {
-        use crate::crypto::expected_ack;
+        use crate::crypto::expected_text_ack;
         let time = self.timestamp.to_le_bytes();
         let kind = [self.type_byte()];
         match self.body {
-            TextBody::Plain { text, .. } => Some(expected_ack(&[&time, &kind, text.as_bytes()], sender)),
+            TextBody::Plain { text, .. } => {
+                Some(expected_text_ack([&time, &kind, &[], text.as_bytes()], sender))
+            }
             TextBody::Signed { author, text } => {
-                Some(expected_ack(&[&time, &kind, &author, text.as_bytes()], receiver))
+                Some(expected_text_ack([&time, &kind, &author, text.as_bytes()], receiver))
             }
             TextBody::Cli { .. } | TextBody::Unknown(_) => None,
         }
