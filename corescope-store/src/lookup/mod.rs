@@ -4,14 +4,18 @@
 //! Every statement here walks an index or a small table, on a connection that can only read
 //! ([`Reader`]). Packets, nodes and observers are answered by [`crate::memory`] instead.
 
+mod backup;
 mod dropped;
 mod figures;
+mod ledger;
 mod metrics;
 mod reader;
 mod receptions;
 
+pub use backup::backup;
 pub use dropped::{Dropped, DroppedQuery, dropped, dropped_count};
 pub use figures::{FileFigures, RowCounts, figures, row_counts};
+pub use ledger::{CompletenessRow, LedgerLine, LedgerQuery, completeness, ledger};
 pub use metrics::{BatterySample, MetricRow, battery, metrics, metrics_since};
 pub use reader::{LookupError, Reader};
 pub use receptions::{

@@ -3,3 +3,4 @@
 pub mod features;
 pub mod grid;
 pub mod leaderboard;
+pub mod routes;

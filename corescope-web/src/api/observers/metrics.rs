@@ -1,9 +1,15 @@
 //! `GET /api/observers/{id}/metrics`: noise, battery and airtime of one observer over time.
 
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
 use corescope_core::time::{parse_rfc3339, rfc3339};
-use corescope_store::lookup::MetricRow;
+use corescope_store::lookup::{self, MetricRow};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::api::rest::ask;
+use crate::query::Params;
+use crate::{ApiError, AppState, json};
 
 /// How far apart the points are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +88,46 @@ pub struct MetricPoint {
     /// True when a counter went back, that is, the observer was rebooted; absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_reboot_sample: bool,
+}
+
+/// Noise, battery and airtime of one observer over time.
+#[utoipa::path(get, path = "/api/observers/{id}/metrics", tag = "observers", params(
+    ("id" = String, Path, description = "the observer"),
+    ("since" = Option<String>, Query, description = "from this time on, RFC 3339; default 24 hours ago"),
+    ("until" = Option<String>, Query, description = "up to this time, RFC 3339"),
+    ("resolution" = Option<String>, Query, description = "5m (every sample, default), 1h or 1d (the last of each)")),
+    responses((status = 200, body = ObserverMetrics), (status = 400, body = crate::error::ErrorBody)))]
+pub(crate) async fn metrics(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let params = Params::parse(query.as_deref())?;
+    let resolution = Resolution::parse(params.get("resolution")).ok_or_else(|| {
+        let given = params.get("resolution").unwrap_or_default();
+        ApiError::bad_request(format!("invalid resolution: {given}. Must be 5m, 1h, or 1d")).code("bad_resolution")
+    })?;
+    let moment = app.moment();
+    let Some(observer) = moment.shown_observer(&id) else {
+        let nothing = ObserverMetrics { observer_id: id, observer_name: None, reboots: vec![], metrics: vec![] };
+        return Ok(json::response(&nothing));
+    };
+    let stored_id = observer.id.clone();
+    let since = params.text("since").map_or_else(|| rfc3339(moment.now - 86_400), in_seconds);
+    let until = params.text("until").map(in_seconds);
+    let rows = ask(&app, move |c| lookup::metrics(c, &stored_id, &since, until.as_deref())).await?;
+    let (reboots, metrics) = points(rows, resolution);
+    Ok(json::response(&ObserverMetrics {
+        observer_id: observer.id.clone(),
+        observer_name: observer.name.clone(),
+        reboots,
+        metrics,
+    }))
+}
+
+/// A time in the form of the column, which is compared as text; what is no time is compared as it is.
+fn in_seconds(text: &str) -> String {
+    parse_rfc3339(text).map_or_else(|| text.to_owned(), rfc3339)
 }
 
 /// Turns samples (of one observer, oldest first) into points.

@@ -1,8 +1,16 @@
 //! `GET /api/observers/metrics/summary`: noise of all observers over a window.
 
-use corescope_store::lookup::MetricRow;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use corescope_core::time::rfc3339;
+use corescope_store::lookup::{self, MetricRow};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::api::moment::Region;
+use crate::api::rest::ask;
+use crate::query::Params;
+use crate::{ApiError, AppState, json};
 
 /// Points of a sparkline at most.
 const MAX_POINTS: usize = 288;
@@ -40,6 +48,37 @@ pub struct ObserverNoise {
     pub sample_count: usize,
     /// Noise floors, oldest first, at most 288: of more samples the noisiest of each group.
     pub sparkline: Vec<Option<f64>>,
+}
+
+/// Noise of all observers over a window.
+#[utoipa::path(get, path = "/api/observers/metrics/summary", tag = "observers", params(
+    ("window" = Option<String>, Query, description = "how far back, such as 24h (default), 90m, 1h30m, 3d"),
+    ("region" = Option<String>, Query, description = "region codes joined by commas, any case")),
+    responses((status = 200, body = MetricsSummary), (status = 400, body = crate::error::ErrorBody)))]
+pub(crate) async fn summary(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let params = Params::parse(query.as_deref())?;
+    let window = params.text("window").unwrap_or("24h").to_owned();
+    let seconds = window_seconds(Some(&window))
+        .ok_or_else(|| ApiError::bad_request(format!("invalid window: {window}")).code("bad_window"))?;
+    let moment = app.moment();
+    let region = moment.region(&params);
+    let since = rfc3339(moment.now - seconds);
+    let rows = ask(&app, move |c| lookup::metrics_since(c, &since)).await?;
+    let observers = summarize(&rows, |id| {
+        let observer = moment.data.observers().by_id(id);
+        if moment.veil.hides_observer(id) {
+            return None;
+        }
+        match (&region, observer) {
+            (Region::Only { rowids, .. }, Some(o)) if !rowids.contains(&o.rowid) => None,
+            (Region::Only { .. }, None) => None,
+            (_, o) => Some((
+                o.and_then(|o| o.name.clone()),
+                o.and_then(|o| o.iata.clone()).filter(|iata| !iata.is_empty()),
+            )),
+        }
+    });
+    Ok(json::response(&MetricsSummary { window, observers }))
 }
 
 /// `24h`, `90m`, `1h30m` or `3d` in seconds; absent or empty is 24 h. `None` for anything else.

@@ -1,7 +1,21 @@
 //! `GET /api/stats`: totals.
 
+use axum::extract::State;
+use axum::response::Response;
+use corescope_core::time::rfc3339;
+use corescope_store::lookup;
+use corescope_store::memory::Snapshot;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::build::{BUILD_TIME, COMMIT, ENGINE, VERSION};
+use super::process::Memory;
+use crate::api::activity::Activity;
+use crate::api::rest::ask;
+use crate::{ApiError, AppState, json};
+
+/// A node counts as present for so long.
+const WEEK: i64 = 7 * 86_400;
 
 /// Nodes per role. Other roles are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -84,6 +98,55 @@ pub struct Stats {
     pub neighbor_graph_cache_rebuild_failures: u64,
     /// The moment these figures are of, RFC 3339.
     pub as_of: String,
+}
+
+/// Totals of the mesh and of this process.
+#[utoipa::path(get, path = "/api/stats", tag = "system", responses((status = 200, body = Stats)))]
+pub(crate) async fn stats(State(app): State<AppState>) -> Result<Response, ApiError> {
+    let signature_drops = ask(&app, lookup::dropped_count).await?;
+    let moment = app.moment();
+    let data = &moment.data;
+    let activity = Activity::of(data, moment.now);
+    let week_ago = rfc3339(moment.now - WEEK);
+    let (mut counts, mut present, mut all) = (RoleCounts::default(), 0, 0);
+    for node in data.nodes().active() {
+        all += 1;
+        if node.last_seen.as_ref().is_some_and(|seen| *seen > week_ago) {
+            present += 1;
+            counts.add(node.role.as_deref().unwrap_or_default());
+        }
+    }
+    let memory = Memory::read();
+    let store = megabytes(store_bytes(data));
+    Ok(json::response(&Stats {
+        total_packets: data.transmission_count(),
+        total_transmissions: data.transmission_count(),
+        total_observations: data.observation_count(),
+        total_nodes: present,
+        total_nodes_all_time: all,
+        total_observers: data.observers().len() as u64,
+        packets_last_hour: activity.last_hour,
+        packets_last_24h: activity.last_day,
+        engine: ENGINE,
+        version: VERSION,
+        commit: COMMIT,
+        build_time: BUILD_TIME,
+        counts,
+        signature_drops,
+        hash_migration_complete: true,
+        tracked_mb: store,
+        store_data_mb: store,
+        process_rss_mb: megabytes(memory.resident),
+        go_heap_inuse_mb: megabytes(memory.anonymous),
+        go_sys_mb: megabytes(memory.resident),
+        neighbor_graph_cache_rebuild_failures: 0,
+        as_of: rfc3339(moment.now),
+    }))
+}
+
+/// Bytes held by the store.
+pub(super) fn store_bytes(data: &Snapshot) -> u64 {
+    data.table_bytes() as u64
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use axum::extract::State;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ingestor::{IngestorStats, Queue, SourceStatus, WriterPerf};
+use crate::{AppState, json};
 
 /// Counters of the ingestor.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +43,18 @@ pub struct MqttStatus {
     /// Input refused, by reason; absent when unknown or none was.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bad: BTreeMap<String, i64>,
+}
+
+/// Counters of the ingestor.
+#[utoipa::path(get, path = "/api/perf/write-sources", tag = "system", responses((status = 200, body = WriteSources)))]
+pub(crate) async fn get_write_sources(State(app): State<AppState>) -> Response {
+    json::response(&write_sources(app.rest.stats_file.get().as_deref()))
+}
+
+/// The links to the brokers.
+#[utoipa::path(get, path = "/api/mqtt/status", tag = "system", responses((status = 200, body = MqttStatus)))]
+pub(crate) async fn get_mqtt_status(State(app): State<AppState>) -> Response {
+    json::response(&mqtt_status(app.rest.stats_file.get().as_deref()))
 }
 
 /// The counters of a statistics file.

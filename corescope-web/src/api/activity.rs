@@ -1,0 +1,40 @@
+//! Receptions of the last hour and the last day, in all and per observer.
+
+use std::collections::HashMap;
+
+use corescope_store::memory::Snapshot;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 86_400;
+
+/// How many receptions there were lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// In the last hour.
+    pub(crate) last_hour: u64,
+    /// In the last 24 hours.
+    pub(crate) last_day: u64,
+    /// In the last hour, by rowid of the observer.
+    pub(crate) by_observer: HashMap<i64, u64>,
+}
+
+impl Activity {
+    /// Counts what lies within the last day of `now` (unix seconds).
+    pub(crate) fn of(data: &Snapshot, now: i64) -> Self {
+        let (hour, day) = (now - HOUR, now - DAY);
+        let mut out = Self::default();
+        for packet in data.transmissions().filter(|t| t.latest() >= day) {
+            for seen in packet.observations() {
+                let at = seen.timestamp();
+                out.last_day += u64::from(at >= day);
+                if at >= hour {
+                    out.last_hour += 1;
+                    if let Some(observer) = seen.observer() {
+                        *out.by_observer.entry(observer).or_default() += 1;
+                    }
+                }
+            }
+        }
+        out
+    }
+}

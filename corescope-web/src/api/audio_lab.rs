@@ -1,0 +1,123 @@
+//! `GET /api/audio-lab/buckets`: some packets of each type, from short to long.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use corescope_store::memory::Transmission;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::moment::Moment;
+use super::packets::View;
+use crate::server::Hot;
+use crate::{ApiError, AppState, json};
+
+/// Packets per type.
+const PER_TYPE: usize = 8;
+
+/// Some packets of each type.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AudioLab<'a> {
+    /// Decoded type to at most eight packets, spread over the sizes, shortest first.
+    pub buckets: BTreeMap<String, Vec<AudioPacket<'a>>>,
+}
+
+/// One packet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AudioPacket<'a> {
+    /// Content hash.
+    pub hash: Cow<'a, str>,
+    /// The frame, hex.
+    pub raw_hex: Option<Cow<'a, str>>,
+    /// The payload as JSON text.
+    pub decoded_json: Option<Cow<'a, str>>,
+    /// Receptions.
+    pub observation_count: usize,
+    /// Payload type, 0 to 15.
+    pub payload_type: Option<i64>,
+    /// Hops of the longest copy as JSON text.
+    pub path_json: Option<Cow<'a, str>>,
+    /// Who heard that copy.
+    pub observer_id: Option<&'a str>,
+    /// First reception, RFC 3339.
+    pub timestamp: Cow<'a, str>,
+}
+
+/// Some packets of each type, from short to long.
+#[utoipa::path(get, path = "/api/audio-lab/buckets", tag = "packets",
+    responses((status = 200, body = AudioLab<'static>)))]
+pub(crate) async fn buckets(State(app): State<AppState>) -> Result<Response, ApiError> {
+    let version = app.version();
+    let moment = app.moment();
+    let body = tokio::task::spawn_blocking(move || json::to_vec(&AudioLab { buckets: sample(&moment) }))
+        .await
+        .map_err(|error| ApiError::internal("audio lab", &error))?;
+    let mut response = json::response_of(body);
+    response.extensions_mut().insert(Hot::until_change(version));
+    Ok(response)
+}
+
+/// A packet's type as its decoded form names it, without decoding it: group text that was decrypted is `CHAN`.
+fn type_name(packet: &Transmission<'_>) -> Option<Cow<'static, str>> {
+    let decrypted = || packet.channel_hash().is_some_and(|name| !name.starts_with("enc_"));
+    Some(match packet.payload_type()? {
+        0 => "REQ".into(),
+        1 => "RESPONSE".into(),
+        2 => "TXT_MSG".into(),
+        3 => "ACK".into(),
+        4 => "ADVERT".into(),
+        5 if decrypted() => "CHAN".into(),
+        5 => "GRP_TXT".into(),
+        6 => "GRP_DATA".into(),
+        7 => "ANON_REQ".into(),
+        8 => "PATH".into(),
+        9 => "TRACE".into(),
+        10 => "MULTIPART".into(),
+        11 => "CONTROL".into(),
+        15 => "RAW_CUSTOM".into(),
+        n => format!("UNK({n})").into(),
+    })
+}
+
+fn sample<'m>(moment: &'m Moment) -> BTreeMap<String, Vec<AudioPacket<'m>>> {
+    let mut sizes: BTreeMap<Cow<'static, str>, Vec<(usize, i64)>> = BTreeMap::new();
+    for packet in moment.data.transmissions() {
+        if packet.raw().is_empty() || packet.decoded_json().is_none() {
+            continue;
+        }
+        if let Some(name) = type_name(&packet) {
+            sizes.entry(name).or_default().push((packet.raw().len(), packet.id()));
+        }
+    }
+    let view = View { snapshot: &moment.data, veil: &moment.veil };
+    sizes
+        .into_iter()
+        .map(|(name, mut all)| {
+            all.sort_unstable();
+            let chosen = spread(all.len(), PER_TYPE).filter_map(|at| moment.data.by_id(all.get(at)?.1));
+            (name.into_owned(), chosen.map(|packet| shown(view, packet)).collect())
+        })
+        .collect()
+}
+
+/// `count` positions of a list, evenly spread, first and last included.
+fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
+    let n = len.min(count);
+    (0..n).map(move |i| if n == len { i } else { i * len / n })
+}
+
+fn shown<'m>(view: View<'m>, packet: Transmission<'m>) -> AudioPacket<'m> {
+    let p = view.packet(packet, false);
+    AudioPacket {
+        hash: p.hash,
+        raw_hex: p.raw_hex,
+        decoded_json: p.decoded_json,
+        observation_count: p.observation_count,
+        payload_type: p.payload_type,
+        path_json: p.path_json,
+        observer_id: p.observer_id,
+        timestamp: p.first_seen,
+    }
+}

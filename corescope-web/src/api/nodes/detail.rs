@@ -1,0 +1,112 @@
+//! `GET /api/nodes/{pubkey}`: one node and its newest adverts.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use corescope_store::memory::{Node, Order, Query};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::view::NodeView;
+use crate::api::moment::Moment;
+use crate::api::packets::{Packet, ShortObservation, View};
+use crate::{ApiError, AppState, json};
+
+/// Adverts shown at most.
+const ADVERTS: usize = 20;
+/// Shortest prefix that may stand for a key.
+const MIN_PREFIX: usize = 8;
+
+/// One node and its newest adverts.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeDetail<'a> {
+    /// The node.
+    pub node: NodeView<'a>,
+    /// At most 20, newest first.
+    pub recent_adverts: Vec<Advert<'a>>,
+}
+
+/// An advert with all its receptions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Advert<'a> {
+    /// The packet.
+    #[serde(flatten)]
+    pub packet: Packet<'a>,
+    /// Its receptions, newest first.
+    pub observations: Vec<AdvertObservation<'a>>,
+}
+
+/// A reception of an advert.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AdvertObservation<'a> {
+    /// Id of the packet.
+    pub transmission_id: i64,
+    /// The reception.
+    #[serde(flatten)]
+    pub observation: ShortObservation<'a>,
+}
+
+/// One node and its newest adverts.
+#[utoipa::path(get, path = "/api/nodes/{pubkey}", tag = "nodes",
+    params(("pubkey" = String, Path, description = "public key, any case, or its first 8 or more hex digits")),
+    responses((status = 200, body = NodeDetail<'static>), (status = 404, body = crate::error::ErrorBody),
+        (status = 409, body = crate::error::ErrorBody, description = "more than one node has the prefix")))]
+pub(crate) async fn detail(State(app): State<AppState>, Path(key): Path<String>) -> Result<Response, ApiError> {
+    let moment = app.moment();
+    let node = find(&moment, &key)?;
+    let adverts = app.rest.adverts.get(&moment.data, moment.now);
+    let facts = adverts.get(&node.public_key);
+    let mut shown = NodeView::new(node, &moment.veil).with(facts);
+    shown.flood_advert_count_7d = Some(facts.map_or(0, |f| f.flood_adverts_7d));
+    let query = Query {
+        originators: Some(vec![node.public_key.clone()]),
+        order: Order::NewestId,
+        limit: ADVERTS,
+        ..Query::default()
+    };
+    let view = View { snapshot: &moment.data, veil: &moment.veil };
+    let recent_adverts = moment
+        .data
+        .query(&query)
+        .rows
+        .into_iter()
+        .map(|row| {
+            let mut packet = view.packet(row, true);
+            let observations = packet.observations.take().unwrap_or_default();
+            let observations = observations
+                .into_iter()
+                .map(|observation| AdvertObservation { transmission_id: packet.id, observation })
+                .collect();
+            Advert { packet, observations }
+        })
+        .collect();
+    Ok(json::response(&NodeDetail { node: shown, recent_adverts }))
+}
+
+/// The node under a key or an unambiguous prefix.
+pub(crate) fn find<'m>(moment: &'m Moment, key: &str) -> Result<&'m Arc<Node>, ApiError> {
+    if let Some(node) = moment.shown_node(key) {
+        return Ok(node);
+    }
+    let is_prefix = (MIN_PREFIX..64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_prefix {
+        let prefix = key.to_ascii_lowercase();
+        let mut found =
+            moment.data.nodes().by_prefix(&prefix).iter().filter(|n| !n.inactive && moment.shows(n));
+        match (found.next(), found.next()) {
+            (Some(node), None) => return Ok(node),
+            (Some(_), Some(_)) => {
+                return Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    "ambiguous_prefix",
+                    "Ambiguous prefix: multiple nodes match. Use a longer prefix.",
+                ));
+            }
+            (None, _) => {}
+        }
+    }
+    Err(ApiError::not_found("Not found"))
+}

@@ -1,0 +1,321 @@
+//! `GET /api/nodes/{pubkey}/health` and `/api/nodes/bulk-health`: what was heard of a node, and by whom.
+//!
+//! Packets *of* a node are those it sends, those whose payload names its key, and those it relayed. Signal figures
+//! are of the display observation: the copy that came the longest way.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use corescope_store::memory::{Node, Order, Query, Transmission};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::list::by_last_seen;
+use super::view::NodeView;
+use crate::api::moment::Moment;
+use crate::api::packets::{Packet, View};
+use crate::query::Params;
+use crate::{ApiError, AppState, json};
+
+/// Packets shown at most.
+const RECENT: usize = 20;
+const DEFAULT_BULK: usize = 50;
+const DAY: i64 = 86_400;
+
+/// What was heard of one node, and by whom.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeHealth<'a> {
+    /// The node; only key, name and role where it is not on record but packets are.
+    pub node: HealthNode<'a>,
+    /// Figures.
+    pub stats: HealthStats<'a>,
+    /// Who heard it, the busiest first.
+    pub observers: Vec<HealthObserver<'a>>,
+    /// At most 20, newest first.
+    pub recent_packets: Vec<Packet<'a>>,
+}
+
+/// A node, or as much of it as is known.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum HealthNode<'a> {
+    /// On record.
+    Known(Box<NodeView<'a>>),
+    /// Not on record, but packets are.
+    Stub(StubNode<'a>),
+}
+
+/// A node that never sent an advert.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StubNode<'a> {
+    /// Its key.
+    pub public_key: &'a str,
+    /// Always `Unknown`.
+    pub name: &'static str,
+    /// Always `unknown`.
+    pub role: &'static str,
+}
+
+/// One entry of the bulk answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulkHealth<'a> {
+    /// Public key.
+    pub public_key: &'a str,
+    /// Name.
+    pub name: Option<&'a str>,
+    /// Role.
+    pub role: Option<&'a str>,
+    /// Latitude, degrees.
+    pub lat: Option<f64>,
+    /// Longitude, degrees.
+    pub lon: Option<f64>,
+    /// Figures, without `avgHops`.
+    pub stats: HealthStats<'a>,
+    /// Who heard it, without `can_relay`.
+    pub observers: Vec<HealthObserver<'a>>,
+}
+
+/// Figures of a node.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthStats<'a> {
+    /// Distinct packets.
+    pub total_transmissions: u64,
+    /// Receptions of them.
+    pub total_observations: u64,
+    /// Same as `totalTransmissions`.
+    pub total_packets: u64,
+    /// Packets first heard since 00:00 UTC.
+    pub packets_today: u64,
+    /// Mean SNR, dB.
+    pub avg_snr: Option<f64>,
+    /// Mean hops of the packets with any, rounded; in the answer for one node only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avg_hops: Option<i64>,
+    /// First reception of the newest packet, RFC 3339.
+    pub last_heard: Option<Cow<'a, str>>,
+}
+
+/// Who heard a node.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthObserver<'a> {
+    /// The observer.
+    pub observer_id: &'a str,
+    /// Its name.
+    pub observer_name: Option<&'a str>,
+    /// Packets that it shows the longest copy of.
+    #[serde(rename = "packetCount")]
+    pub packet_count: u64,
+    /// Mean SNR, dB.
+    #[serde(rename = "avgSnr")]
+    pub avg_snr: Option<f64>,
+    /// Mean RSSI, dBm.
+    #[serde(rename = "avgRssi")]
+    pub avg_rssi: Option<f64>,
+    /// Whether it relays too, null when unknown; in the answer for one node only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_relay: Option<Option<bool>>,
+}
+
+/// What was heard of one node, and by whom.
+#[utoipa::path(get, path = "/api/nodes/{pubkey}/health", tag = "nodes",
+    params(("pubkey" = String, Path, description = "public key, any case")),
+    responses((status = 200, body = NodeHealth<'static>), (status = 404, body = crate::error::ErrorBody)))]
+pub(crate) async fn health(State(app): State<AppState>, Path(key): Path<String>) -> Result<Response, ApiError> {
+    let moment = app.moment();
+    tokio::task::spawn_blocking(move || health_of(&moment, &key))
+        .await
+        .map_err(|error| ApiError::internal("node health", &error))?
+}
+
+fn health_of(moment: &Moment, key: &str) -> Result<Response, ApiError> {
+    let not_found = || ApiError::not_found("Not found");
+    let node = moment.shown_node(key);
+    let lower = key.to_ascii_lowercase();
+    let key = node.map_or(lower.as_str(), |n| n.public_key.as_str());
+    let whole_key = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    if node.is_none() && (!whole_key || moment.veil.hides_key(key, &moment.data)) {
+        return Err(not_found());
+    }
+    let rows = packets_of(moment, key);
+    let node = match node {
+        Some(node) => HealthNode::Known(Box::new(NodeView::new(node, &moment.veil))),
+        None if rows.is_empty() => return Err(not_found()),
+        None => HealthNode::Stub(StubNode { public_key: key, name: "Unknown", role: "unknown" }),
+    };
+    let mut tally = Tally::of(&rows, moment.now);
+    let view = View { snapshot: &moment.data, veil: &moment.veil };
+    let stats = HealthStats { avg_hops: Some(tally.avg_hops()), ..tally.stats() };
+    let observers = tally.observers(moment, true);
+    let recent_packets = rows.iter().take(RECENT).map(|row| view.packet(*row, false)).collect();
+    Ok(json::response(&NodeHealth { node, stats, observers, recent_packets }))
+}
+
+/// Health of many nodes, last seen first.
+#[utoipa::path(get, path = "/api/nodes/bulk-health", tag = "nodes", params(
+    ("limit" = Option<String>, Query, description = "nodes, 1 to 200 (configurable); default 50"),
+    ("region" = Option<String>, Query, description = "region codes joined by commas: a packet was heard there"),
+    ("area" = Option<String>, Query, description = "key of a configured area")),
+    responses((status = 200, body = Vec<BulkHealth<'static>>)))]
+pub(crate) async fn bulk_health(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let moment = app.moment();
+    tokio::task::spawn_blocking(move || {
+        let params = Params::parse(query.as_deref())?;
+        Ok(bulk(&moment, &params))
+    })
+    .await
+    .map_err(|error| ApiError::internal("bulk health", &error))?
+}
+
+fn bulk(moment: &Moment, params: &Params<'_>) -> Response {
+    let limit = params.limit("limit", DEFAULT_BULK, moment.config.list_limits.bulk_health as usize);
+    let (region, area) = (moment.region(params), moment.area(params));
+    let mut nodes: Vec<&Arc<Node>> = Vec::new();
+    if !region.is_unknown() {
+        nodes.extend(moment.shown_nodes().filter(|node| area.holds(node)));
+        nodes.sort_unstable_by(by_last_seen);
+    }
+    let heard_there = |node: &Node| {
+        let Some(codes) = region.codes() else { return true };
+        let query = Query {
+            nodes: Some(vec![node.public_key.clone()]),
+            regions: Some(codes),
+            limit: 1,
+            ..Query::default()
+        };
+        !moment.data.query(&query).rows.is_empty()
+    };
+    let entries: Vec<BulkHealth<'_>> = nodes
+        .into_iter()
+        .filter(|node| heard_there(node))
+        .take(limit)
+        .map(|node| {
+            let rows = packets_of(moment, &node.public_key);
+            let mut tally = Tally::of(&rows, moment.now);
+            let shown = NodeView::new(node, &moment.veil);
+            BulkHealth {
+                public_key: shown.public_key,
+                name: shown.name,
+                role: shown.role,
+                lat: shown.lat,
+                lon: shown.lon,
+                stats: tally.stats(),
+                observers: tally.observers(moment, false),
+            }
+        })
+        .collect();
+    json::response(&entries)
+}
+
+/// Packets of a node, newest first.
+fn packets_of<'m>(moment: &'m Moment, key: &str) -> Vec<Transmission<'m>> {
+    let query = Query {
+        nodes: Some(vec![key.to_owned()]),
+        order: Order::NewestId,
+        limit: usize::MAX,
+        ..Query::default()
+    };
+    moment.data.query(&query).rows
+}
+
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Mean {
+    fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.sum += value;
+            self.count += 1;
+        }
+    }
+
+    fn get(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+#[derive(Default)]
+struct Tally<'a> {
+    packets: u64,
+    observations: u64,
+    today: u64,
+    last: Option<Cow<'a, str>>,
+    snr: Mean,
+    hops: Mean,
+    by_observer: HashMap<i64, (u64, Mean, Mean)>,
+}
+
+impl<'a> Tally<'a> {
+    fn of(rows: &[Transmission<'a>], now: i64) -> Self {
+        let midnight = now.div_euclid(DAY) * DAY;
+        let mut t = Self::default();
+        let mut last: Option<(i64, &Transmission<'a>)> = None;
+        for row in rows {
+            let first_seen = row.first_seen_unix();
+            t.packets += 1;
+            t.observations += row.observation_count() as u64;
+            t.today += u64::from(first_seen >= midnight);
+            if last.is_none_or(|(at, _)| first_seen > at) {
+                last = Some((first_seen, row));
+            }
+            let Some(display) = row.display() else { continue };
+            t.snr.add(display.snr());
+            let hops = display.hop_count();
+            t.hops.add((hops > 0).then_some(hops as f64));
+            if let Some(observer) = display.observer() {
+                let (count, snr, rssi) = t.by_observer.entry(observer).or_default();
+                *count += 1;
+                snr.add(display.snr());
+                rssi.add(display.rssi());
+            }
+        }
+        t.last = last.map(|(_, row)| row.first_seen());
+        t
+    }
+
+    fn avg_hops(&self) -> i64 {
+        self.hops.get().unwrap_or_default().round() as i64
+    }
+
+    fn stats(&mut self) -> HealthStats<'a> {
+        HealthStats {
+            total_transmissions: self.packets,
+            total_observations: self.observations,
+            total_packets: self.packets,
+            packets_today: self.today,
+            avg_snr: self.snr.get(),
+            avg_hops: None,
+            last_heard: self.last.take(),
+        }
+    }
+
+    fn observers<'m>(&self, moment: &'m Moment, with_relay: bool) -> Vec<HealthObserver<'m>> {
+        let mut out: Vec<HealthObserver<'m>> = self
+            .by_observer
+            .iter()
+            .filter_map(|(rowid, (count, snr, rssi))| {
+                let observer = moment.observer_at(Some(*rowid))?;
+                Some(HealthObserver {
+                    observer_id: &observer.id,
+                    observer_name: moment.observer_name(observer),
+                    packet_count: *count,
+                    avg_snr: snr.get(),
+                    avg_rssi: rssi.get(),
+                    can_relay: with_relay.then_some(observer.can_relay),
+                })
+            })
+            .collect();
+        out.sort_by(|a, b| b.packet_count.cmp(&a.packet_count).then_with(|| a.observer_id.cmp(b.observer_id)));
+        out
+    }
+}

@@ -1,0 +1,70 @@
+//! What the routes share beside the store: the database's small tables, the ingestor's figures, the process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use corescope_core::config::Paths;
+use corescope_store::lookup::Reader;
+
+use super::channels::known::{self, Catalogue};
+use super::nodes::adverts::AdvertCache;
+use super::system::ingestor::StatsFile;
+use super::system::process::Sampler;
+use crate::{ApiError, App};
+
+/// Where the original's ingestor writes its figures.
+const OLD_STATS: &str = "/tmp/corescope-ingestor-stats.json";
+
+/// Made once per server.
+#[derive(Debug)]
+pub struct Rest {
+    /// The database's small tables.
+    pub(crate) reader: Arc<Reader>,
+    /// The ingestor's figures.
+    pub(crate) stats_file: StatsFile,
+    /// Disk traffic and timer lag of this process.
+    pub(crate) sampler: Sampler,
+    /// What adverts say of their senders.
+    pub(crate) adverts: AdvertCache,
+    /// The public catalogue of channels.
+    pub(crate) catalogue: Catalogue,
+    /// Held while `config.json` is rewritten.
+    pub(crate) config_file: tokio::sync::Mutex<()>,
+}
+
+impl Rest {
+    /// For the files of this installation.
+    pub(crate) fn new(paths: &Paths) -> Self {
+        let named = std::env::var_os("CORESCOPE_INGESTOR_STATS").is_some_and(|path| !path.is_empty());
+        let old = (!named).then(|| PathBuf::from(OLD_STATS));
+        Self {
+            reader: Arc::new(Reader::new(&paths.db)),
+            stats_file: StatsFile::new(std::iter::once(paths.stats.clone()).chain(old).collect()),
+            sampler: Sampler::default(),
+            adverts: AdvertCache::default(),
+            catalogue: Catalogue::default(),
+            config_file: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// What runs beside the requests, until the future is dropped.
+    pub(crate) async fn run(app: &App) {
+        tokio::join!(app.rest.sampler.run(), known::keep_fresh(app));
+    }
+}
+
+/// Asks the database on a thread that may block.
+///
+/// # Errors
+///
+/// 500; what went wrong goes to the log.
+pub(crate) async fn ask<T: Send + 'static>(
+    app: &App,
+    question: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
+    let reader = app.rest.reader.clone();
+    tokio::task::spawn_blocking(move || reader.ask(question))
+        .await
+        .map_err(|error| ApiError::internal("database", &error))?
+        .map_err(|error| ApiError::internal("database", &error))
+}
