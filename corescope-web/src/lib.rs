@@ -9,7 +9,7 @@
 
 pub mod api;
 pub mod clock;
-mod error;
+pub mod error;
 pub mod json;
 mod keys;
 pub mod page;

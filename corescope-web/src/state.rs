@@ -9,6 +9,7 @@ use corescope_core::config::{Config, Paths};
 use corescope_store::memory::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::Rest;
 use crate::clock::Clock;
 use crate::perf::RequestLog;
 use crate::server::Options;
@@ -43,6 +44,8 @@ pub struct App {
     pub requests: RequestLog,
     /// Bodies shared by concurrent callers.
     pub hot: HotBodies,
+    /// The database's small tables, the ingestor's figures, the process.
+    pub rest: Rest,
     /// When the server started (real time).
     pub started: Instant,
     /// Cancelled when the server stops.
@@ -59,6 +62,7 @@ impl App {
             store,
             veil: ArcSwap::from_pointee(Veil::new(&config)),
             config: ArcSwap::from_pointee(config),
+            rest: Rest::new(&paths),
             paths,
             cors: Cors::new(&options.cors_origins),
             addresses: AddressBook::new(options.limits.clone(), options.trusted_proxies.clone()),

@@ -70,6 +70,11 @@ impl Veil {
         !self.observers.is_empty() && self.observers.contains(&*id.to_ascii_lowercase())
     }
 
+    /// Whether the messages of a channel may be shown, by its name.
+    pub fn shows_channel(&self, channel: &str) -> bool {
+        !self.public_channels_only || channel.eq_ignore_ascii_case("public")
+    }
+
     /// A latitude or longitude as exact as may be shown.
     pub fn coordinate(&self, degrees: f64) -> f64 {
         match self.coarsen_digits {

@@ -26,7 +26,10 @@ pub fn backup(from: &Connection, to: &Path, mut go_on: impl FnMut() -> bool) -> 
     let backup = Backup::new(from, &mut copy)?;
     loop {
         if !go_on() {
-            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT), None));
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT),
+                None,
+            ));
         }
         match backup.step(PAGES)? {
             StepResult::Done => break,

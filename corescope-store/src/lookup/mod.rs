@@ -21,3 +21,5 @@ pub use reader::{LookupError, Reader};
 pub use receptions::{
     Area, Reception, ReceptionTotals, client_names, reception_totals, receptions_of, receptions_since,
 };
+/// A connection to ask; what an answer may be instead.
+pub use rusqlite::{Connection, Result as Answer};

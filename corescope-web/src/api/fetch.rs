@@ -57,7 +57,9 @@ async fn follow(url: &str, limit: usize) -> Result<Bytes, FetchError> {
         match once(&url, limit).await? {
             Answer::Body(body) => return Ok(body),
             // from https only to https, so that what was asked for safely is not answered in clear
-            Answer::Elsewhere(next) if url.starts_with("http://") || next.starts_with("https://") => url = next,
+            Answer::Elsewhere(next) if url.starts_with("http://") || next.starts_with("https://") => {
+                url = next
+            }
             Answer::Elsewhere(next) => return Err(FetchError::Address(next)),
         }
     }
@@ -112,7 +114,10 @@ where
     let driver = tokio::spawn(connection);
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
     let request = Request::get(path)
-        .header(header::HOST, uri.authority().map_or("", |a| a.as_str().rsplit('@').next().unwrap_or_default()))
+        .header(
+            header::HOST,
+            uri.authority().map_or("", |a| a.as_str().rsplit('@').next().unwrap_or_default()),
+        )
         .header(header::USER_AGENT, concat!("corescope/", env!("CARGO_PKG_VERSION")))
         .header(header::ACCEPT, "application/json")
         .header(header::CONNECTION, "close")
@@ -170,7 +175,9 @@ mod tests {
     #[tokio::test]
     async fn redirects_are_followed_a_few_times() {
         let there = server(vec![ok("there")]).await;
-        let here = server(vec![format!("HTTP/1.1 302 Found\r\nLocation: {there}/x\r\nContent-Length: 0\r\n\r\n")]).await;
+        let here =
+            server(vec![format!("HTTP/1.1 302 Found\r\nLocation: {there}/x\r\nContent-Length: 0\r\n\r\n")])
+                .await;
         assert_eq!(get(&here, 100).await.unwrap(), "there");
     }
 

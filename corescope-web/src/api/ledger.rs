@@ -112,7 +112,10 @@ impl Account {
     ("source" = Option<String>, Query, description = "of this source only"),
     ("observer" = Option<String>, Query, description = "of this observer only, any case")),
     responses((status = 200, body = LedgerView), (status = 400, body = crate::error::ErrorBody)))]
-pub(crate) async fn ledger(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn ledger(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let moment = app.moment();
     let time = |name: &'static str, default: i64| match params.text(name) {
@@ -130,7 +133,8 @@ pub(crate) async fn ledger(State(app): State<AppState>, RawQuery(query): RawQuer
         Some("1m") => 60,
         Some(_) => return Err(ApiError::bad_request("step must be 1m or 1h").code("bad_step")),
     };
-    let (source, observer) = (params.text("source").map(str::to_owned), params.text("observer").map(str::to_owned));
+    let (source, observer) =
+        (params.text("source").map(str::to_owned), params.text("observer").map(str::to_owned));
     let (lines, complete) = ask(&app, move |c| {
         let query = LedgerQuery { since, until, source: source.as_deref(), observer: observer.as_deref() };
         Ok((lookup::ledger(c, &query)?, lookup::completeness(c, &query)?))

@@ -1,12 +1,23 @@
 //! The routes, one file per resource.
 
+mod activity;
+pub mod admin;
 pub mod areas;
+pub mod audio_lab;
+pub mod channels;
 pub mod config;
 pub mod coverage;
 mod fallback;
-mod healthz;
+mod fetch;
+pub mod ledger;
+mod moment;
+pub mod nodes;
 pub mod observers;
 pub mod packets;
+mod planned;
+mod rest;
+mod routes;
+pub mod scope_stats;
 pub mod system;
 
 use std::sync::Arc;
@@ -15,16 +26,17 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::server::RoutePattern;
 use crate::{ApiError, AppState};
 
+pub use rest::Rest;
+
 /// All routes.
 pub fn router(state: AppState) -> Router {
     Router::new()
-        .route("/api/healthz", get(healthz::healthz))
+        .merge(routes::routes())
         .merge(packets::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(middleware::from_fn(note_pattern))

@@ -6,7 +6,7 @@ use corescope_core::config::Config;
 use corescope_core::geo::Area;
 use corescope_store::memory::{Node, Observer, Snapshot};
 
-use super::config::areas;
+use super::areas;
 use crate::App;
 use crate::query::Params;
 use crate::veil::Veil;
@@ -91,7 +91,7 @@ impl Moment {
     pub(crate) fn area(&self, params: &Params<'_>) -> AreaFilter {
         match params.text("area") {
             Some(key) if !self.config.areas.is_empty() => {
-                areas::area(&self.config, key).map_or(AreaFilter::Unknown, AreaFilter::Inside)
+                areas::find(&self.config, key).map_or(AreaFilter::Unknown, AreaFilter::Inside)
             }
             _ => AreaFilter::Any,
         }
@@ -152,7 +152,7 @@ impl AreaFilter {
         match self {
             Self::Any => true,
             Self::Unknown => false,
-            Self::Inside(area) => areas::lies_in(area, node.lat, node.lon),
+            Self::Inside(area) => areas::holds(area, node.lat, node.lon),
         }
     }
 }

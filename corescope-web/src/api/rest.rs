@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use corescope_core::config::Paths;
-use corescope_store::lookup::Reader;
+use corescope_store::lookup::{self, Reader};
 
 use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
@@ -60,7 +60,7 @@ impl Rest {
 /// 500; what went wrong goes to the log.
 pub(crate) async fn ask<T: Send + 'static>(
     app: &App,
-    question: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    question: impl FnOnce(&lookup::Connection) -> lookup::Answer<T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let reader = app.rest.reader.clone();
     tokio::task::spawn_blocking(move || reader.ask(question))

@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{admin, audio_lab, channels, config, coverage, ledger, nodes, observers, planned, scope_stats, system};
+use super::{
+    admin, audio_lab, channels, config, coverage, ledger, nodes, observers, planned, scope_stats, system,
+};
 use crate::AppState;
 
 /// The routes, fixed segments beside parameters: the router prefers the fixed ones.

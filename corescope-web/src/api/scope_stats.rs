@@ -64,7 +64,10 @@ pub struct ScopePoint {
 #[utoipa::path(get, path = "/api/scope-stats", tag = "system",
     params(("window" = Option<String>, Query, description = "1h, 24h (default) or 7d")),
     responses((status = 200, body = ScopeStats), (status = 400, body = crate::error::ErrorBody)))]
-pub(crate) async fn scope_stats(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn scope_stats(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let (window, seconds, step) = match params.text("window") {
         Some("1h") => ("1h", 3600, 300),

@@ -1,5 +1,6 @@
 //! Bodies that many ask for: made once per data version, compressed once, shared by all callers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,19 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct HotBodies {
     entries: Mutex<Entries>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// How well the shared bodies serve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HotFigures {
+    /// Bodies kept.
+    pub entries: u64,
+    /// Requests answered from one.
+    pub hits: u64,
+    /// Bodies made.
+    pub misses: u64,
 }
 
 #[derive(Debug, Default)]
@@ -87,11 +101,23 @@ impl HotBodies {
     /// The body under this key, if it still holds.
     pub(crate) fn get(&self, key: &str, version: u64) -> Option<Arc<HotBody>> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.by_key.get(key).filter(|e| e.is_fresh(version)).cloned()
+        let found = entries.by_key.get(key).filter(|e| e.is_fresh(version)).cloned();
+        self.hits.fetch_add(u64::from(found.is_some()), Ordering::Relaxed);
+        found
+    }
+
+    /// How well they serve.
+    pub fn figures(&self) -> HotFigures {
+        HotFigures {
+            entries: self.size().0 as u64,
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+        }
     }
 
     /// Keeps a body; what no longer holds goes first, then whatever comes first.
     pub(crate) fn put(&self, key: String, body: Arc<HotBody>) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
         if body.body.len() > MAX_BODY {
             return;
         }

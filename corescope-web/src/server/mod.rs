@@ -33,6 +33,7 @@ pub use tls::TlsError;
 pub(crate) use edge::RoutePattern;
 
 use crate::AppState;
+use crate::api::Rest;
 use connection::Connections;
 
 /// Serves until `state.shutdown` is cancelled, then drains: idle connections close at once,
@@ -44,6 +45,13 @@ use connection::Connections;
 pub async fn serve(state: AppState, router: Router, listener: TcpListener) -> Result<(), TlsError> {
     let tls = state.options.tls.as_ref().map(tls::acceptor).transpose()?;
     let tracker = TaskTracker::new();
+    let beside = state.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = Rest::run(&beside) => {}
+            () = beside.shutdown.cancelled() => {}
+        }
+    });
     let edge = Arc::new(edge::Edge::new(state.clone(), router));
     let connections = Connections { state: state.clone(), edge, tls, tracker: tracker.clone() };
     loop {

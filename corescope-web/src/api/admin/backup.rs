@@ -36,7 +36,8 @@ pub(crate) async fn backup(State(app): State<AppState>, headers: HeaderMap) -> R
     let (reader, folder) = (app.rest.reader.clone(), app.paths.data.clone());
     let copied = tokio::task::spawn_blocking(move || -> Result<(Copy, File, u64), ApiError> {
         let failed = |error: &dyn std::fmt::Display| {
-            ApiError::internal("backup", error).hint("the data folder needs room for a second copy of the database")
+            ApiError::internal("backup", error)
+                .hint("the data folder needs room for a second copy of the database")
         };
         let from = reader.open().map_err(|e| failed(&e))?;
         let copy = Copy::beside(folder);

@@ -53,8 +53,10 @@ pub(crate) async fn dropped(
 ) -> Result<Response, ApiError> {
     crate::keys::require_key(&app, &headers)?;
     let params = Params::parse(query.as_deref())?;
-    let limit = Some(params.int("limit", DEFAULT)).filter(|n| (1..=MOST).contains(n)).unwrap_or(DEFAULT) as u32;
-    let (observer, node) = (params.text("observer").map(str::to_owned), params.text("pubkey").map(str::to_owned));
+    let limit =
+        Some(params.int("limit", DEFAULT)).filter(|n| (1..=MOST).contains(n)).unwrap_or(DEFAULT) as u32;
+    let (observer, node) =
+        (params.text("observer").map(str::to_owned), params.text("pubkey").map(str::to_owned));
     let rows = ask(&app, move |c| {
         let query = DroppedQuery { limit, observer_id: observer.as_deref(), node_pubkey: node.as_deref() };
         lookup::dropped(c, &query)

@@ -140,9 +140,12 @@ pub(crate) async fn prune(
     let bytes = body::read(&app, body, MAX_BODY).await?;
     let wanted: PruneRequest = if bytes.is_empty() { PruneRequest::default() } else { body::parse(&bytes)? };
     if wanted.pubkeys.is_empty() {
-        return Err(ApiError::bad_request("confirm requires pubkeys from preview in request body").code("no_pubkeys"));
+        return Err(
+            ApiError::bad_request("confirm requires pubkeys from preview in request body").code("no_pubkeys")
+        );
     }
-    let keys: std::collections::HashSet<String> = wanted.pubkeys.iter().map(|k| k.to_ascii_lowercase()).collect();
+    let keys: std::collections::HashSet<String> =
+        wanted.pubkeys.iter().map(|k| k.to_ascii_lowercase()).collect();
     let nodes: Vec<PruneNode> =
         outside.into_iter().filter(|n| keys.contains(&n.pubkey.to_ascii_lowercase())).collect();
     let id = request_id();
@@ -208,7 +211,12 @@ fn outside(moment: &Moment) -> Vec<PruneNode> {
         .active()
         .filter_map(|node| {
             let place = place_outside(node, &moment.config)?;
-            Some(PruneNode { pubkey: node.public_key.clone(), name: node.name.clone(), lat: place.lat, lon: place.lon })
+            Some(PruneNode {
+                pubkey: node.public_key.clone(),
+                name: node.name.clone(),
+                lat: place.lat,
+                lon: place.lon,
+            })
         })
         .collect();
     out.sort_unstable_by(|a, b| a.name.cmp(&b.name).then_with(|| a.pubkey.cmp(&b.pubkey)));
@@ -261,8 +269,12 @@ mod tests {
     fn a_request_is_left_whole() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("prune-requests");
-        let request =
-            RequestFile { id: "ab", requested_at: "now".to_owned(), reason: "geo-filter", pubkeys: vec!["k"] };
+        let request = RequestFile {
+            id: "ab",
+            requested_at: "now".to_owned(),
+            reason: "geo-filter",
+            pubkeys: vec!["k"],
+        };
         leave(&folder, "ab", &request).unwrap();
         let text = std::fs::read_to_string(folder.join("request-ab.json")).unwrap();
         assert_eq!(text.trim(), r#"{"id":"ab","requestedAt":"now","reason":"geo-filter","pubkeys":["k"]}"#);

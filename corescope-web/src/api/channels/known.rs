@@ -89,7 +89,10 @@ pub(crate) struct Catalogue {
 #[utoipa::path(get, path = "/api/known-channels", tag = "channels",
     params(("region" = Option<String>, Query, description = "country code, any case")),
     responses((status = 200, body = KnownChannels)))]
-pub(crate) async fn known(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn known(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let fetched = app.rest.catalogue.fetched.load_full();
     let mut shown = fetched.map_or_else(KnownChannels::nothing, Arc::unwrap_or_clone);
@@ -155,7 +158,12 @@ fn parse(body: &[u8]) -> serde_json::Result<KnownChannels> {
     let mut entries = full.entries;
     entries.retain(|entry| !entry.channel.is_empty());
     entries.truncate(MAX_ENTRIES);
-    Ok(KnownChannels { generated_at: full.generated_at, license: full.license, entries, ..KnownChannels::nothing() })
+    Ok(KnownChannels {
+        generated_at: full.generated_at,
+        license: full.license,
+        entries,
+        ..KnownChannels::nothing()
+    })
 }
 
 #[cfg(test)]

@@ -53,7 +53,10 @@ pub struct Channel<'a> {
     ("region" = Option<String>, Query, description = "region codes joined by commas: messages were heard there"),
     ("includeEncrypted" = Option<String>, Query, description = "true adds channels whose key is not known")),
     responses((status = 200, body = ChannelList<'static>)))]
-pub(crate) async fn list(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let version = app.version();
     let moment = app.moment();
     let body = tokio::task::spawn_blocking(move || {
@@ -95,11 +98,14 @@ fn channels<'m>(moment: &'m Moment, params: &Params<'_>) -> Vec<Channel<'m>> {
             })
             .or_insert(Busy { count: 1, newest: row });
     }
-    let mut out: Vec<Channel<'m>> = by_channel
-        .into_iter()
-        .filter(|(name, _)| if name.starts_with(ENCRYPTED) { with_encrypted } else { moment.veil.shows_channel(name) })
-        .map(|(hash, busy)| channel(moment, hash, &busy))
-        .collect();
+    let mut out: Vec<Channel<'m>> =
+        by_channel
+            .into_iter()
+            .filter(|(name, _)| {
+                if name.starts_with(ENCRYPTED) { with_encrypted } else { moment.veil.shows_channel(name) }
+            })
+            .map(|(hash, busy)| channel(moment, hash, &busy))
+            .collect();
     out.sort_unstable_by(|a, b| {
         a.encrypted
             .cmp(&b.encrypted)

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn odd_sender_times_are_read_or_dropped() {
-        for (json, want) in [("7", Some(7)), ("7.9", Some(7)), ("\"7\"", None), ("null", None), ("[1]", None)] {
+        for (json, want) in [("7", Some(7)), ("7.9", Some(7)), ("\"7\"", None), ("null", None), ("[1]", None)]
+        {
             let d: Decoded = serde_json::from_str(&format!(r#"{{"sender_timestamp": {json}}}"#)).unwrap();
             assert_eq!(d.sender_timestamp, want, "{json}");
         }

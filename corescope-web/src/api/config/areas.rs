@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corescope_core::config::Config;
-use corescope_core::geo::{Area, Bounds, LatLon};
+use corescope_core::geo::LatLon;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -72,27 +72,6 @@ pub fn area_shapes(config: &Config) -> Vec<AreaShape> {
     out
 }
 
-/// The geometry behind a key of `area=`; `None` when no such area is configured.
-pub fn area(config: &Config, key: &str) -> Option<Area> {
-    let value = config.areas.get(key)?;
-    let number = |name: &str| value.get(name).and_then(Value::as_f64);
-    let bounds = || {
-        Some(Bounds {
-            lat_min: number("latMin")?,
-            lat_max: number("latMax")?,
-            lon_min: number("lonMin")?,
-            lon_max: number("lonMax")?,
-        })
-    };
-    Some(Area { polygon: corners(value).unwrap_or_default(), buffer_km: 0.0, bounds: bounds() })
-}
-
-/// Whether a node lies in an area: it needs a position, and the area some geometry.
-pub fn lies_in(area: &Area, lat: Option<f64>, lon: Option<f64>) -> bool {
-    let place = lat.zip(lon).and_then(|(lat, lon)| LatLon::new(lat, lon));
-    !area.is_empty() && place.is_some_and(|place| area.contains(&place))
-}
-
 /// Names of regions: those configured, and every region of an observer under its own code.
 pub fn regions<'a>(config: &Config, seen: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     let mut out: BTreeMap<String, String> =
@@ -127,11 +106,6 @@ mod tests {
         let names: Vec<_> = area_names(&c).into_iter().map(|a| a.key).collect();
         assert_eq!(names, ["a", "z"]);
         assert_eq!(area_shapes(&c).len(), 3);
-        let z = area(&c, "z").unwrap();
-        assert!(lies_in(&z, Some(1.5), Some(3.5)));
-        assert!(!lies_in(&z, Some(1.5), None));
-        assert!(!lies_in(&area(&c, "n").unwrap(), Some(1.5), Some(3.5)));
-        assert!(area(&c, "nowhere").is_none());
         let names = regions(&c, ["MUC", "SFO", ""].into_iter());
         assert_eq!(
             names.into_iter().collect::<Vec<_>>(),

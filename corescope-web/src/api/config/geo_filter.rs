@@ -58,7 +58,9 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
             .filter(|a| !a.polygon.is_empty())
             .map(|a| a.polygon.iter().map(|p| [p.lat, p.lon]).collect()),
         buffer_km: area.map_or(0.0, |a| a.buffer_km),
-        write_enabled: Some(config.api_key.as_ref().is_some_and(|key| !key.is_empty()) || !config.api_keys.is_empty()),
+        write_enabled: Some(
+            config.api_key.as_ref().is_some_and(|key| !key.is_empty()) || !config.api_keys.is_empty(),
+        ),
     })
 }
 
@@ -68,11 +70,16 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
     responses((status = 200, body = GeoFilter), (status = 400, body = crate::error::ErrorBody),
         (status = 401, body = crate::error::ErrorBody), (status = 403, body = crate::error::ErrorBody),
         (status = 409, body = crate::error::ErrorBody, description = "the configuration file cannot be written")))]
-pub(crate) async fn put(State(app): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+pub(crate) async fn put(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
     crate::keys::require_key(&app, &headers)?;
     let bytes = body::read(&app, body, MAX_BODY).await?;
-    let wanted: SetGeoFilter = serde_json::from_slice(&bytes)
-        .map_err(|error| ApiError::bad_request("invalid JSON").code("invalid_json").hint(error.to_string()))?;
+    let wanted: SetGeoFilter = serde_json::from_slice(&bytes).map_err(|error| {
+        ApiError::bad_request("invalid JSON").code("invalid_json").hint(error.to_string())
+    })?;
     let area = checked(&wanted)?;
     let _writing = app.rest.config_file.lock().await;
     let path = app.paths.config.clone().unwrap_or_else(|| app.paths.data.join("config.json"));
@@ -198,7 +205,8 @@ mod tests {
         let path = dir.path().join("config.json");
         std::fs::write(&path, "{\"port\": 1, \"Geo_Filter\": {}, \"_comment\": \"mine\", // note\n \"b\": {\"z\": 1, \"a\": 2},}")
             .unwrap();
-        let triangle = SetGeoFilter { polygon: Some(vec![[1.0, 2.0], [3.0, 4.0], [5.0, 2.5]]), buffer_km: 1.5 };
+        let triangle =
+            SetGeoFilter { polygon: Some(vec![[1.0, 2.0], [3.0, 4.0], [5.0, 2.5]]), buffer_km: 1.5 };
         rewrite(&path, checked(&triangle).unwrap().as_ref()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -214,7 +222,8 @@ mod tests {
     #[test]
     fn bad_areas_are_refused_in_the_words_of_the_contract() {
         let ask = |polygon: Vec<[f64; 2]>, buffer_km| {
-            checked(&SetGeoFilter { polygon: Some(polygon), buffer_km }).map_err(|e| e.body().error.to_string())
+            checked(&SetGeoFilter { polygon: Some(polygon), buffer_km })
+                .map_err(|e| e.body().error.to_string())
         };
         let p = [1.0, 1.0];
         assert_eq!(ask(vec![p, p], 0.0).unwrap_err(), "polygon must have at least 3 points");

@@ -1,7 +1,5 @@
 //! The routes that only read the configuration.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::response::Response;
 
@@ -38,7 +36,7 @@ pub(crate) async fn theme(State(app): State<AppState>) -> Result<Response, ApiEr
 
 /// Names of regions, by code.
 #[utoipa::path(get, path = "/api/config/regions", tag = "config",
-    responses((status = 200, body = BTreeMap<String, String>)))]
+    responses((status = 200, body = std::collections::BTreeMap<String, String>)))]
 pub(crate) async fn regions(State(app): State<AppState>) -> Response {
     let moment = app.moment();
     let seen = moment

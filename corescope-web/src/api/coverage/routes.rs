@@ -24,7 +24,10 @@ const DAY: i64 = 86_400;
     ("days" = Option<String>, Query, description = "days to look back, 1 to 30; default 7")),
     responses((status = 200, body = Coverage), (status = 400, body = crate::error::ErrorBody),
         (status = 404, body = crate::error::ErrorBody)))]
-pub(crate) async fn all(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn all(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let moment = switched_on(&app)?;
     let area = bbox(&params)?;
@@ -88,17 +91,23 @@ pub(crate) async fn of_node(
     ("days" = Option<String>, Query, description = "days to look back, 1 to 30; default 7"),
     ("limit" = Option<String>, Query, description = "rows, 1 to 100; default 20, also outside")),
     responses((status = 200, body = Leaderboard), (status = 404, body = crate::error::ErrorBody)))]
-pub(crate) async fn board(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn board(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let moment = switched_on(&app)?;
     let days = days(&params);
     let limit = Some(params.int("limit", 20)).filter(|n| (1..=100).contains(n)).unwrap_or(20) as usize;
     let since = rfc3339(moment.now - days * DAY);
     let (rows, names) =
-        ask(&app, move |c| Ok((lookup::receptions_since(c, &since, None, None)?, lookup::client_names(c)?))).await?;
+        ask(&app, move |c| Ok((lookup::receptions_since(c, &since, None, None)?, lookup::client_names(c)?)))
+            .await?;
     let shown = |key: &str| !moment.veil.hides_observer(key);
     let name = |key: &str| match names.get(key) {
-        Some(name) if !moment.veil.hides_node(key, Some(name)) && !moment.veil.hides_key(key, &moment.data) => {
+        Some(name)
+            if !moment.veil.hides_node(key, Some(name)) && !moment.veil.hides_key(key, &moment.data) =>
+        {
             name.clone()
         }
         _ => String::new(),
@@ -112,7 +121,9 @@ fn switched_on(app: &AppState) -> Result<Moment, ApiError> {
     if moment.config.client_rx_coverage {
         return Ok(moment);
     }
-    Err(ApiError::not_found("404 page not found").code("off").hint("set clientRxCoverage.enabled to have these routes"))
+    Err(ApiError::not_found("404 page not found")
+        .code("off")
+        .hint("set clientRxCoverage.enabled to have these routes"))
 }
 
 fn days(params: &Params<'_>) -> i64 {

@@ -44,7 +44,8 @@ impl HashSizes {
         seen.sort_unstable();
         seen.dedup();
         let changes = sizes.windows(2).filter(|w| w.first() != w.last()).count();
-        let settled = sizes.rchunks(3).next().is_some_and(|last| last.iter().all(|s| Some(s) == last.first()));
+        let settled =
+            sizes.rchunks(3).next().is_some_and(|last| last.iter().all(|s| Some(s) == last.first()));
         Self {
             current: sizes.last().copied(),
             inconsistent: sizes.len() >= 3 && seen.len() >= 2 && changes >= 2 && !settled,

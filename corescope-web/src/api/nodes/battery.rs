@@ -58,7 +58,8 @@ pub(crate) async fn battery(
     Path(key): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let days = Some(Params::parse(query.as_deref())?.int("days", 7)).filter(|d| (1..=365).contains(d)).unwrap_or(7);
+    let days =
+        Some(Params::parse(query.as_deref())?.int("days", 7)).filter(|d| (1..=365).contains(d)).unwrap_or(7);
     let moment = app.moment();
     let node = moment.shown_node(&key).ok_or_else(|| ApiError::not_found("node not found"))?;
     let observer = moment.shown_observer(&node.public_key).map(|o| o.id.clone());

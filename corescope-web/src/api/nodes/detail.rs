@@ -54,7 +54,10 @@ pub struct AdvertObservation<'a> {
     params(("pubkey" = String, Path, description = "public key, any case, or its first 8 or more hex digits")),
     responses((status = 200, body = NodeDetail<'static>), (status = 404, body = crate::error::ErrorBody),
         (status = 409, body = crate::error::ErrorBody, description = "more than one node has the prefix")))]
-pub(crate) async fn detail(State(app): State<AppState>, Path(key): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn detail(
+    State(app): State<AppState>,
+    Path(key): Path<String>,
+) -> Result<Response, ApiError> {
     let moment = app.moment();
     let node = find(&moment, &key)?;
     let adverts = app.rest.adverts.get(&moment.data, moment.now);

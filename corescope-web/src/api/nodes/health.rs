@@ -125,7 +125,10 @@ pub struct HealthObserver<'a> {
 #[utoipa::path(get, path = "/api/nodes/{pubkey}/health", tag = "nodes",
     params(("pubkey" = String, Path, description = "public key, any case")),
     responses((status = 200, body = NodeHealth<'static>), (status = 404, body = crate::error::ErrorBody)))]
-pub(crate) async fn health(State(app): State<AppState>, Path(key): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn health(
+    State(app): State<AppState>,
+    Path(key): Path<String>,
+) -> Result<Response, ApiError> {
     let moment = app.moment();
     tokio::task::spawn_blocking(move || health_of(&moment, &key))
         .await
@@ -315,7 +318,9 @@ impl<'a> Tally<'a> {
                 })
             })
             .collect();
-        out.sort_by(|a, b| b.packet_count.cmp(&a.packet_count).then_with(|| a.observer_id.cmp(b.observer_id)));
+        out.sort_by(|a, b| {
+            b.packet_count.cmp(&a.packet_count).then_with(|| a.observer_id.cmp(b.observer_id))
+        });
         out
     }
 }

@@ -67,14 +67,18 @@ impl FilterNote {
     ("region" = Option<String>, Query, description = "region codes joined by commas: adverts were heard there"),
     ("area" = Option<String>, Query, description = "key of a configured area"),
 ), responses((status = 200, body = NodeList<'static>)))]
-pub(crate) async fn list(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let moment = app.moment();
     let adverts = app.rest.adverts.get(&moment.data, moment.now);
     let limit = params.limit("limit", DEFAULT_LIMIT, moment.config.list_limits.nodes as usize);
     let offset = usize::try_from(params.int("offset", 0)).unwrap_or(0);
     let filter = Filter::new(&params, &moment);
-    let mut found: Vec<&Arc<Node>> = moment.shown_nodes().filter(|node| filter.holds(node, &adverts)).collect();
+    let mut found: Vec<&Arc<Node>> =
+        moment.shown_nodes().filter(|node| filter.holds(node, &adverts)).collect();
     let total = found.len();
     sort(&mut found, params.text("sortBy"), offset.saturating_add(limit));
     let nodes = found
@@ -173,9 +177,12 @@ impl<'a> Filter<'a> {
     /// Nodes outside the operator's area are not listed, unless they were marked as foreign and kept.
     fn passes_geo_filter(&self, node: &Node) -> bool {
         node.foreign_advert
-            || self.moment.config.geo_filter.as_ref().is_none_or(|area| {
-                area.passes(node.lat.zip(node.lon).map(|(lat, lon)| LatLon { lat, lon }))
-            })
+            || self
+                .moment
+                .config
+                .geo_filter
+                .as_ref()
+                .is_none_or(|area| area.passes(node.lat.zip(node.lon).map(|(lat, lon)| LatLon { lat, lon })))
     }
 }
 

@@ -42,7 +42,10 @@ pub struct Resolved<'a> {
 #[utoipa::path(get, path = "/api/nodes/search", tag = "nodes",
     params(("q" = Option<String>, Query, description = "part of a name, or the beginning of a key; any case")),
     responses((status = 200, body = NodeSearch<'static>)))]
-pub(crate) async fn search(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn search(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let text = params.get("q").unwrap_or_default().trim().to_ascii_lowercase();
     let moment = app.moment();
@@ -62,7 +65,10 @@ pub(crate) async fn search(State(app): State<AppState>, RawQuery(query): RawQuer
 #[utoipa::path(get, path = "/api/nodes/resolve", tag = "nodes",
     params(("prefix" = String, Query, description = "4 to 64 hex digits, any case")),
     responses((status = 200, body = Resolved<'static>), (status = 400, body = crate::error::ErrorBody)))]
-pub(crate) async fn resolve(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn resolve(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let prefix = params.get("prefix").unwrap_or_default().trim().to_ascii_lowercase();
     if !(2..=64).contains(&prefix.len()) || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {

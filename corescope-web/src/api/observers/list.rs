@@ -136,8 +136,7 @@ pub(crate) async fn list(State(app): State<AppState>) -> Response {
         .filter(|o| !o.inactive && !moment.veil.hides_observer(&o.id))
         .collect();
     found.sort_unstable_by(|a, b| b.last_seen.cmp(&a.last_seen).then_with(|| a.id.cmp(&b.id)));
-    let observers =
-        found.into_iter().map(|o| ObserverView::new(o, &moment, &activity.by_observer)).collect();
+    let observers = found.into_iter().map(|o| ObserverView::new(o, &moment, &activity.by_observer)).collect();
     let mut response = json::response(&ObserverList { observers, server_time: rfc3339(moment.now) });
     // The answer is made for this request; clients of the original read its age here.
     response
@@ -150,10 +149,12 @@ pub(crate) async fn list(State(app): State<AppState>) -> Response {
 #[utoipa::path(get, path = "/api/observers/{id}", tag = "observers",
     params(("id" = String, Path, description = "the id; any case when no other spelling exists")),
     responses((status = 200, body = ObserverView<'static>), (status = 404, body = crate::error::ErrorBody)))]
-pub(crate) async fn detail(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn detail(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
     let moment = app.moment();
-    let observer =
-        moment.shown_observer(&id).ok_or_else(|| ApiError::not_found("Observer not found"))?;
+    let observer = moment.shown_observer(&id).ok_or_else(|| ApiError::not_found("Observer not found"))?;
     let activity = Activity::of(&moment.data, moment.now);
     Ok(json::response(&ObserverView::new(observer, &moment, &activity.by_observer)))
 }

@@ -105,11 +105,13 @@ pub(crate) async fn metrics(
     let params = Params::parse(query.as_deref())?;
     let resolution = Resolution::parse(params.get("resolution")).ok_or_else(|| {
         let given = params.get("resolution").unwrap_or_default();
-        ApiError::bad_request(format!("invalid resolution: {given}. Must be 5m, 1h, or 1d")).code("bad_resolution")
+        ApiError::bad_request(format!("invalid resolution: {given}. Must be 5m, 1h, or 1d"))
+            .code("bad_resolution")
     })?;
     let moment = app.moment();
     let Some(observer) = moment.shown_observer(&id) else {
-        let nothing = ObserverMetrics { observer_id: id, observer_name: None, reboots: vec![], metrics: vec![] };
+        let nothing =
+            ObserverMetrics { observer_id: id, observer_name: None, reboots: vec![], metrics: vec![] };
         return Ok(json::response(&nothing));
     };
     let stored_id = observer.id.clone();

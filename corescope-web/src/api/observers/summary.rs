@@ -55,7 +55,10 @@ pub struct ObserverNoise {
     ("window" = Option<String>, Query, description = "how far back, such as 24h (default), 90m, 1h30m, 3d"),
     ("region" = Option<String>, Query, description = "region codes joined by commas, any case")),
     responses((status = 200, body = MetricsSummary), (status = 400, body = crate::error::ErrorBody)))]
-pub(crate) async fn summary(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn summary(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let window = params.text("window").unwrap_or("24h").to_owned();
     let seconds = window_seconds(Some(&window))

@@ -224,9 +224,7 @@ pub(crate) async fn healthz(State(app): State<AppState>) -> Response {
         reason: None,
         loaded_tx: Some(data.transmission_count()),
         loaded_obs: Some(data.observation_count()),
-        from_pubkey_backfill: Some(
-            stats.as_ref().and_then(|s| s.from_pubkey_backfill).unwrap_or_default(),
-        ),
+        from_pubkey_backfill: Some(stats.as_ref().and_then(|s| s.from_pubkey_backfill).unwrap_or_default()),
         ingest_liveness: stats.map(|s| s.source_liveness.clone()).unwrap_or_default(),
         reasons,
     })

@@ -291,7 +291,10 @@ const BREAKDOWN_NOTE: &str = "bytes of the store as it counts them; payloads are
 #[utoipa::path(get, path = "/api/perf", tag = "system",
     params(("mem" = Option<String>, Query, description = "1 adds where the store's memory is")),
     responses((status = 200, body = Perf)))]
-pub(crate) async fn perf(State(app): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(crate) async fn perf(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let with_memory = params.get("mem") == Some("1");
     let figures = ask(&app, lookup::figures).await?;
@@ -304,7 +307,11 @@ pub(crate) async fn perf(State(app): State<AppState>, RawQuery(query): RawQuery)
             uptime: app.started.elapsed().as_secs(),
             total_requests: requests.total,
             avg_ms: mean_ms(requests.total_us, requests.total),
-            endpoints: requests.routes.iter().map(|(name, route)| (name.clone(), route_times(route))).collect(),
+            endpoints: requests
+                .routes
+                .iter()
+                .map(|(name, route)| (name.clone(), route_times(route)))
+                .collect(),
             slow_queries: slow_requests(&requests, SLOW),
             cache: PerfCache { size: cache.entries, stats: cache },
             packet_store: store_figures(&app, &data, &memory, requests.total),
