@@ -81,7 +81,7 @@ fn type_name(packet: &Transmission<'_>) -> Option<Cow<'static, str>> {
     })
 }
 
-fn sample<'m>(moment: &'m Moment) -> BTreeMap<String, Vec<AudioPacket<'m>>> {
+fn sample(moment: &Moment) -> BTreeMap<String, Vec<AudioPacket<'_>>> {
     let mut sizes: BTreeMap<Cow<'static, str>, Vec<(usize, i64)>> = BTreeMap::new();
     for packet in moment.data.transmissions() {
         if packet.raw().is_empty() || packet.decoded_json().is_none() {

@@ -62,11 +62,6 @@ impl Moment {
             .filter(|o| !self.veil.hides_observer(&o.id))
     }
 
-    /// The node that an observer is, when it is one and may be shown.
-    pub(crate) fn node_of(&self, observer: &Observer) -> Option<&Arc<Node>> {
-        self.shown_node(&observer.id)
-    }
-
     /// The observer of an observation, when it may be shown.
     pub(crate) fn observer_at(&self, rowid: Option<i64>) -> Option<&Arc<Observer>> {
         self.data.observers().by_rowid(rowid?).filter(|o| !self.veil.hides_observer(&o.id))

@@ -22,9 +22,9 @@ const MAX_BYTES: usize = 4 << 20;
 /// Most entries kept.
 const MAX_ENTRIES: usize = 10_000;
 /// Pause after a failure.
-const AGAIN: Duration = Duration::from_secs(300);
+const AGAIN: Duration = Duration::from_mins(5);
 /// Shortest pause between two fetches.
-const SOONEST: Duration = Duration::from_secs(60);
+const SOONEST: Duration = Duration::from_mins(1);
 /// `fetchedAt` before anything was fetched.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
