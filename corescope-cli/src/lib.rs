@@ -4,6 +4,8 @@
 //! returns a [`Failure`] with the exit code that supervisors and scripts rely on.
 
 pub mod commands;
+mod demo;
+pub mod endpoint;
 mod failure;
 pub mod ingest;
 mod logging;

@@ -39,6 +39,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
     let place = args.place.load(&[])?;
     crate::logging::set_level(global, place.config.log_level.as_deref());
     place.log_warnings();
+    crate::demo::check(&place.paths.db, false)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(ingest(&args, global, place))
 }
@@ -48,7 +49,7 @@ async fn ingest(args: &Args, global: &Global, place: Place) -> Result<(), Failur
     let recorder = observe::recorder();
     let sources = if args.file.is_some() { Vec::new() } else { sources(&place) };
     let grace = Duration::from_secs(args.grace);
-    let mut ingestor = Ingestor::start(Setup { place: &place, sources, wake: None, grace }).await?;
+    let mut ingestor = Ingestor::start(Setup { place: &place, sources, grace }).await?;
     let observed = observe::Observed::of(&ingestor, &place);
     let _listener = match &args.metrics_listen {
         Some(address) => Some(observe::listen(address, recorder, observed.clone()).await?),

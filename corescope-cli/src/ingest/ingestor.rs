@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Context;
 use corescope_core::config::{Config, ForeignMode, Source, Synchronous};
 use corescope_core::uplink::Admission;
-use corescope_store::tail::Wake;
 use corescope_store::write::{self, Foreign, Options, Rules, WriteError, Writer};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +28,6 @@ pub struct Setup<'a> {
     pub place: &'a Place,
     /// Brokers to connect to.
     pub sources: Vec<Source>,
-    /// Called after each commit.
-    pub wake: Option<Wake>,
     /// How long a stop may take.
     pub grace: Duration,
 }
@@ -82,9 +79,6 @@ impl Ingestor {
         };
         options.rules = rules(config, &keys);
         let mut writer = open(&setup.place.paths.db, options)?;
-        if let Some(wake) = setup.wake {
-            writer.on_commit(move || wake.wake());
-        }
         let mut ids = Vec::new();
         for source in setup.sources.iter().filter(|source| source.client_id.is_none()) {
             ids.push((source.name.clone(), kept_client_id(&mut writer, &source.name)?));

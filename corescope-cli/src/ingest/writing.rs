@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use corescope_store::tail::Wake;
 use corescope_store::write::{Accepted, Counters as Written, Outcome, Refused, Rules, WriteError, Writer};
 use tokio::runtime::Handle;
 
@@ -38,6 +39,7 @@ pub struct WriterDesk {
     new_rules: Mutex<Option<Rules>>,
     new_window: Mutex<Option<Duration>>,
     new_state: Mutex<Vec<(String, String)>>,
+    new_wake: Mutex<Option<Wake>>,
     give_up: AtomicBool,
 }
 
@@ -71,6 +73,11 @@ impl WriterDesk {
     /// Takes another window from the next batch on.
     pub fn set_window(&self, window: Duration) {
         *lock(&self.new_window) = Some(window);
+    }
+
+    /// Wakes a follower in this process after each commit.
+    pub fn set_wake(&self, wake: Wake) {
+        *lock(&self.new_wake) = Some(wake);
     }
 
     /// Keeps a value in the database.
@@ -126,6 +133,7 @@ impl Writing {
                 Ok(Some(first)) => {
                     batch.push(first);
                     self.collect(&mut batch);
+                    self.take_orders();
                     if !self.commit(&mut batch) {
                         break;
                     }
@@ -237,6 +245,9 @@ impl Writing {
         }
         if let Some(window) = lock(&self.desk.new_window).take() {
             self.batching.window = window;
+        }
+        if let Some(wake) = lock(&self.desk.new_wake).take() {
+            self.writer.on_commit(move || wake.wake());
         }
         for (key, value) in std::mem::take(&mut *lock(&self.desk.new_state)) {
             if let Err(error) = self.writer.set_state(&key, &value) {

@@ -177,6 +177,10 @@ impl Recent {
     /// Messages since five minutes ago, given the total now. Asked at least once a minute, it is right to a minute.
     fn since(&mut self, now_ms: i64, total: u64) -> u64 {
         let minute = now_ms.div_euclid(60_000);
+        if self.marks.is_empty() {
+            // What came before the first question came since the start.
+            self.marks.push_back((minute, 0));
+        }
         if self.marks.back().is_none_or(|(at, _)| *at != minute) {
             self.marks.push_back((minute, total));
         }
@@ -201,7 +205,6 @@ mod tests {
     fn figures_follow_what_happens() {
         let status = SourceStatus::new("a", "mqtt://h:1883");
         status.connected(1000, false);
-        status.figures(1000);
         status.received(2000, 10);
         status.received(3000, 10);
         let figures = status.figures(3000);
