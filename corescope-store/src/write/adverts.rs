@@ -66,7 +66,7 @@ impl AdvertFacts {
         key.iter().any(|b| *b != 0)
             && self.name.chars().count() <= MAX_NAME
             && !self.name.chars().any(char::is_control)
-            && self.place.is_none_or(|(lat, lon)| LatLon::new(lat, lon).is_some())
+            && self.place.is_none_or(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0)
     }
 }
 

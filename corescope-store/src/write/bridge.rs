@@ -2,9 +2,9 @@
 
 use corescope_core::geo::LatLon;
 use corescope_core::ids::NodeKey;
+use corescope_decode::crypto::sha256;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::accepted::{Accepted, BridgeMessage};
 use super::batch::Batch;
@@ -129,7 +129,7 @@ impl Batch<'_> {
     }
 
     fn bridge_text(&mut self, text: &Text<'_>) -> rusqlite::Result<Outcome> {
-        let digest = Sha256::digest(text.identity.as_bytes());
+        let digest = sha256(&[text.identity.as_bytes()]);
         let hash = hex::encode(digest.get(..8).unwrap_or_default());
         let known: Option<i64> = self
             .db

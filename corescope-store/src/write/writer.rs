@@ -281,6 +281,19 @@ impl Writer {
         self.on_commit = Some(Box::new(wake));
     }
 
+    /// Lets the file grow by at most so many pages from what it is now; 0 lifts the limit.
+    /// Beyond it SQLite behaves as on a full disk.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Sqlite`].
+    pub fn limit_pages(&mut self, more: u32) -> Result<(), WriteError> {
+        let doing = "cannot limit the size of the file";
+        let pages: i64 = self.db.query_row("PRAGMA page_count", [], |r| r.get(0)).doing(doing)?;
+        let most = if more == 0 { i64::from(u32::MAX - 1) } else { pages + i64::from(more) };
+        self.db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).doing(doing)
+    }
+
     /// Totals since the writer was opened.
     pub fn counters(&self) -> Counters {
         self.counters
