@@ -53,8 +53,8 @@ pub(super) fn run(
             "CREATE TABLE IF NOT EXISTS {COPY} ({OBSERVATIONS_BODY});
              CREATE UNIQUE INDEX IF NOT EXISTS cs_idx_v3_dedup
                ON {COPY}(transmission_id, observer_idx, COALESCE(path_json, ''));
-             INSERT OR IGNORE INTO observers(id, name, packet_count, inactive)
-               SELECT observer_id, max(observer_name), 0, 0 FROM observations
+             INSERT OR IGNORE INTO observers(id, name)
+               SELECT observer_id, max(observer_name) FROM observations
                 WHERE observer_id IS NOT NULL AND observer_id <> '' GROUP BY observer_id;"
         ))
     })?;
