@@ -9,7 +9,7 @@ use corescope_core::config::Config;
 use corescope_store::db::{self, OpenError};
 use corescope_store::memory::Store;
 use corescope_store::{schema, tail};
-use corescope_web::server::{self, Options, TlsError};
+use corescope_web::server::{self, Options, ServeError};
 use corescope_web::{App, AppState, Clock, api};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -38,7 +38,7 @@ pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
     follower: tail::Follower,
-    task: JoinHandle<Result<(), TlsError>>,
+    task: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Serving {

@@ -12,6 +12,8 @@ pub mod clock;
 pub mod error;
 pub mod json;
 mod keys;
+mod legacy;
+pub mod live;
 pub mod page;
 pub mod perf;
 pub mod query;

@@ -8,9 +8,11 @@ use arc_swap::ArcSwap;
 use corescope_core::config::{Config, Paths};
 use corescope_store::memory::Store;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::api::Rest;
 use crate::clock::Clock;
+use crate::live::Feed;
 use crate::perf::RequestLog;
 use crate::server::Options;
 use crate::server::cors::Cors;
@@ -46,6 +48,10 @@ pub struct App {
     pub hot: HotBodies,
     /// The database's small tables, the ingestor's figures, the process.
     pub rest: Rest,
+    /// The live feed.
+    pub live: Feed,
+    /// Tasks of open sockets, waited for at the end.
+    pub(crate) sockets: TaskTracker,
     /// When the server started (real time).
     pub started: Instant,
     /// Cancelled when the server stops.
@@ -69,6 +75,8 @@ impl App {
             options,
             requests: RequestLog::default(),
             hot: HotBodies::default(),
+            live: Feed::new(),
+            sockets: TaskTracker::new(),
             started: Instant::now(),
             shutdown: CancellationToken::new(),
             changes: AtomicU64::new(0),

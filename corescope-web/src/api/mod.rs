@@ -26,6 +26,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::server::RoutePattern;
@@ -38,6 +39,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(routes::routes())
         .merge(packets::routes())
+        .route("/ws", get(fallback::socket))
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(middleware::from_fn(note_pattern))
         .fallback(fallback::fallback)
@@ -51,6 +53,15 @@ pub fn wants_protobuf(headers: &HeaderMap) -> bool {
         let kind = item.split(';').next().unwrap_or("").trim();
         matches!(kind, "application/x-protobuf" | "application/protobuf")
     })
+}
+
+/// A mistake in a filter expression: 400 with its column and, where one is likely, the mend.
+pub(crate) fn filter_error(error: &corescope_core::filter::FilterError) -> ApiError {
+    let answer = ApiError::bad_request(error.message.clone()).code("filter").column(error.column);
+    match &error.suggestion {
+        Some(mend) => answer.hint(format!("try {mend}")),
+        None => answer.hint("see the filter language's page for fields and operators"),
+    }
 }
 
 /// Tells the edge which route answered, as the contract spells patterns (`/api/nodes/:pubkey`).

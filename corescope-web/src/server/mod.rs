@@ -30,6 +30,7 @@ pub use hot::Hot;
 pub use options::{Limits, Network, Options, TlsFiles};
 pub use tls::TlsError;
 
+pub(crate) use connection::Place;
 pub(crate) use edge::RoutePattern;
 
 use crate::AppState;
@@ -41,8 +42,10 @@ use connection::Connections;
 ///
 /// # Errors
 ///
-/// The TLS files cannot be used. What fails on single connections ends only those.
-pub async fn serve(state: AppState, router: Router, listener: TcpListener) -> Result<(), TlsError> {
+/// The TLS files cannot be used, or the system gives no thread. What fails on single connections
+/// ends only those.
+pub async fn serve(state: AppState, router: Router, listener: TcpListener) -> Result<(), ServeError> {
+    crate::live::start(&state)?;
     let tls = state.options.tls.as_ref().map(tls::acceptor).transpose()?;
     let tracker = TaskTracker::new();
     let beside = state.clone();
@@ -66,10 +69,24 @@ pub async fn serve(state: AppState, router: Router, listener: TcpListener) -> Re
     }
     drop(listener);
     tracker.close();
-    if tokio::time::timeout(state.options.drain, tracker.wait()).await.is_err() {
+    state.sockets.close();
+    let all = async { tokio::join!(tracker.wait(), state.sockets.wait()) };
+    if tokio::time::timeout(state.options.drain, all).await.is_err() {
         tracing::warn!(open = tracker.len(), "stopped with requests still in progress");
     }
     Ok(())
+}
+
+/// Why serving did not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// HTTPS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// Whether these settings can be served with: reads the TLS files.

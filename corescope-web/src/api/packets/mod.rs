@@ -5,6 +5,7 @@
 //! whatever the filter.
 
 mod detail;
+mod judged;
 mod list;
 mod observations;
 mod rows;
@@ -17,6 +18,7 @@ use axum::routing::{get, post};
 
 use crate::AppState;
 
+pub(crate) use judged::Judged;
 pub use rows::{GroupedPacket, Observation, Packet, RawArray, ShortObservation, View};
 
 /// The routes of this resource.
