@@ -28,6 +28,7 @@ pub mod config;
 pub mod filter;
 pub mod geo;
 pub mod ids;
+pub mod injection;
 pub mod regions;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use corescope_core::config::{Config, ForeignMode, Source, Synchronous};
 use corescope_core::uplink::Admission;
+use corescope_store::jobs::Plan;
 use corescope_store::write::{self, Foreign, Options, Rules, WriteError, Writer};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::injected;
 use super::keys::{Keys, gather};
 use super::queue::{Intake, Level, queue};
 use super::shared::Shared;
@@ -47,6 +49,7 @@ pub struct Ingestor {
     sources: Sources,
     stop: CancellationToken,
     writer: JoinHandle<()>,
+    injected: tokio::task::JoinHandle<()>,
     database: PathBuf,
     grace: Duration,
 }
@@ -89,16 +92,22 @@ impl Ingestor {
             usize::try_from(config.ingest.queue_bytes).unwrap_or(usize::MAX),
         );
         let shared = Arc::new(Shared::new(Admission::new(config)));
-        let desk = Arc::new(WriterDesk::default());
+        let desk = Arc::new(WriterDesk::new(slow_writer_ms()));
         let level = Arc::clone(intake.level());
         let batching = Batching { window: Duration::from_millis(config.db.batch_ms), most: MOST };
-        let upkeep = Upkeep::default();
+        let upkeep = Upkeep::new(Plan::of(config, &setup.place.paths));
         let writer = writing::start(writer, outlet, batching, Arc::clone(&desk), upkeep, Handle::current())
             .context("cannot start the writer's thread")?;
         let roster = Arc::new(Roster::default());
         let stop = CancellationToken::new();
         let mut sources =
             Sources::new(intake.clone(), Arc::clone(&shared), Arc::clone(&roster), stop.clone(), setup.grace);
+        let injected = injected::watch(
+            setup.place.paths.packet_requests.clone(),
+            intake.clone(),
+            Arc::clone(&shared),
+            stop.clone(),
+        );
         let mut id = |source: &Source| {
             let known = ids.iter().find(|(name, _)| *name == source.name);
             known.map_or_else(new_client_id, |(_, id)| id.clone())
@@ -113,6 +122,7 @@ impl Ingestor {
             sources,
             stop,
             writer,
+            injected,
             database: setup.place.paths.db.clone(),
             grace: setup.grace,
         })
@@ -137,6 +147,7 @@ impl Ingestor {
         self.shared.set_admission(Admission::new(&place.config));
         self.desk.set_rules(rules(&place.config, &keys));
         self.desk.set_window(Duration::from_millis(place.config.db.batch_ms));
+        self.desk.set_plan(Plan::of(&place.config, &place.paths));
         let (desk, database) = (Arc::clone(&self.desk), self.database.clone());
         let mut id = |source: &Source| {
             let key = state_key(&source.name);
@@ -155,7 +166,7 @@ impl Ingestor {
     /// Stops the sources, commits what is queued, acknowledges it, and closes the database.
     /// Returns how many messages remained.
     pub async fn stop(self) -> u64 {
-        let Self { desk, intake, sources, stop, writer, grace, .. } = self;
+        let Self { desk, intake, sources, stop, writer, injected, grace, .. } = self;
         stop.cancel();
         // The writer ends when nobody can hand it anything any more.
         drop(intake);
@@ -167,12 +178,19 @@ impl Ingestor {
             })
         };
         sources.ended().await;
+        injected.await.ok();
         if tokio::task::spawn_blocking(move || writer.join()).await.is_ok_and(|joined| joined.is_err()) {
             tracing::error!("the writer's thread panicked");
         }
         give_up.abort();
         desk.left()
     }
+}
+
+/// From which hold on the writer is called slow, milliseconds.
+fn slow_writer_ms() -> f64 {
+    let set = std::env::var("CORESCOPE_DB_SLOW_WRITER_MS").ok().and_then(|text| text.trim().parse().ok());
+    set.filter(|ms: &f64| *ms > 0.0).unwrap_or(500.0)
 }
 
 fn open(path: &Path, options: Options) -> Result<Writer, Failure> {

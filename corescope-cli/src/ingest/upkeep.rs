@@ -1,12 +1,77 @@
-//! What the writer's thread does between batches, besides storing messages.
+//! What the writer's thread does between batches, besides storing messages: one bounded step of a job at a time.
 
+use std::time::Instant;
+
+use corescope_store::jobs::{Job, JobStatus, Jobs, Next, Plan};
 use corescope_store::write::Writer;
 
+use super::clock::now_ms;
+use super::perf::Perf;
+
 /// The writer's other duties.
-#[derive(Debug, Default)]
-pub struct Upkeep {}
+pub struct Upkeep {
+    jobs: Jobs,
+    /// Nothing is due before, Unix seconds.
+    not_before: i64,
+}
+
+/// What can be seen of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    /// Which.
+    pub job: Job,
+    /// Its last run.
+    pub status: JobStatus,
+    /// Whether it runs now.
+    pub is_running: bool,
+}
 
 impl Upkeep {
-    /// Does what is due; short enough that messages do not wait for it.
-    pub fn run(&mut self, _writer: &mut Writer) {}
+    /// Scheduled from now.
+    pub fn new(plan: Plan) -> Self {
+        Self { jobs: Jobs::new(plan, now_ms().div_euclid(1000)), not_before: 0 }
+    }
+
+    /// Takes other settings.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.jobs.set_plan(plan);
+        self.not_before = 0;
+    }
+
+    /// Makes one step of what is due. True when there is more to do at once.
+    pub fn step(&mut self, writer: &mut Writer, perf: &Perf) -> bool {
+        let now = now_ms().div_euclid(1000);
+        // A clock that went back must not put the jobs off.
+        if now < self.not_before && self.not_before - now < 3600 {
+            return false;
+        }
+        let component = self.jobs.running().map(Job::name);
+        let started = Instant::now();
+        match self.jobs.run_due(writer, now) {
+            Next::Now => {
+                if let Some(name) = component.or_else(|| self.jobs.running().map(Job::name)) {
+                    perf.record(name, 0.0, started.elapsed().as_secs_f64() * 1000.0);
+                }
+                true
+            }
+            Next::At(at) => {
+                self.not_before = at;
+                false
+            }
+        }
+    }
+
+    /// Every job that has run or runs.
+    pub fn view(&self) -> Vec<JobView> {
+        let running = self.jobs.running();
+        self.jobs
+            .status()
+            .iter()
+            .map(|(job, status)| JobView {
+                job: *job,
+                status: status.clone(),
+                is_running: running == Some(*job),
+            })
+            .collect()
+    }
 }

@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use corescope_store::jobs::Plan;
 use corescope_store::tail::Wake;
 use corescope_store::write::{Accepted, Counters as Written, Outcome, Refused, Rules, WriteError, Writer};
 use tokio::runtime::Handle;
 
 use super::clock::now_ms;
+use super::perf::Perf;
 use super::queue::{Closed, Item, Outlet, Work};
 use super::receipt::{Receipt, deliver};
-use super::upkeep::Upkeep;
+use super::upkeep::{JobView, Upkeep};
 
 /// How batches form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +42,29 @@ pub struct WriterDesk {
     new_window: Mutex<Option<Duration>>,
     new_state: Mutex<Vec<(String, String)>>,
     new_wake: Mutex<Option<Wake>>,
+    new_plan: Mutex<Option<Plan>>,
+    jobs: Mutex<Vec<JobView>>,
+    /// How long the parts of the writer hold it.
+    pub perf: Perf,
     give_up: AtomicBool,
 }
 
 impl WriterDesk {
+    /// Logs whoever holds the writer longer than `slow_ms`.
+    pub fn new(slow_ms: f64) -> Self {
+        Self { perf: Perf::new(slow_ms), ..Self::default() }
+    }
+
+    /// Takes other settings of the jobs.
+    pub fn set_plan(&self, plan: Plan) {
+        *lock(&self.new_plan) = Some(plan);
+    }
+
+    /// Every job that has run or runs.
+    pub fn jobs(&self) -> Vec<JobView> {
+        lock(&self.jobs).clone()
+    }
+
     /// Totals of the writer.
     pub fn written(&self) -> Written {
         *lock(&self.written)
@@ -120,6 +141,9 @@ struct Writing {
 /// How long the writer rests when nothing comes, before it looks after its other duties.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// The same while a job has more to do: messages get their turn between its steps.
+const BETWEEN_STEPS: Duration = Duration::from_millis(5);
+
 /// A source with so many unacknowledged messages probably sends no more before some are acknowledged
 /// (Mosquitto's window is 20): waiting longer for others would only lose time.
 const WINDOW_OF_BROKERS: u64 = 20;
@@ -127,9 +151,11 @@ const WINDOW_OF_BROKERS: u64 = 20;
 impl Writing {
     fn run(mut self) {
         let mut batch: Vec<Item> = Vec::new();
+        let mut more_to_do = true;
         loop {
             self.take_orders();
-            match self.runtime.block_on(self.outlet.wait(IDLE)) {
+            let patience = if more_to_do { BETWEEN_STEPS } else { IDLE };
+            match self.runtime.block_on(self.outlet.wait(patience)) {
                 Ok(Some(first)) => {
                     batch.push(first);
                     self.collect(&mut batch);
@@ -145,7 +171,8 @@ impl Writing {
                 }
                 Err(Closed) => break,
             }
-            self.upkeep.run(&mut self.writer);
+            more_to_do = self.upkeep.step(&mut self.writer, &self.desk.perf);
+            *lock(&self.desk.jobs) = self.upkeep.view();
             *lock(&self.desk.written) = self.writer.counters();
         }
         self.finish(batch);
@@ -185,9 +212,11 @@ impl Writing {
                 }
             }
         }
+        let waited = messages.first().map_or(0, |first| (now_ms() - first.received_at_ms).max(0));
         let started = Instant::now();
         let Some(outcomes) = self.store(&messages, &refused) else { return false };
         record(&messages, &outcomes, started.elapsed());
+        self.desk.perf.record("mqtt_handler", waited as f64, started.elapsed().as_secs_f64() * 1000.0);
         self.desk.last_commit_ms.store(now_ms(), Ordering::Relaxed);
         self.outlet.release(items);
         let mut outcomes = outcomes.into_iter();
@@ -245,6 +274,9 @@ impl Writing {
         }
         if let Some(window) = lock(&self.desk.new_window).take() {
             self.batching.window = window;
+        }
+        if let Some(plan) = lock(&self.desk.new_plan).take() {
+            self.upkeep.set_plan(plan);
         }
         if let Some(wake) = lock(&self.desk.new_wake).take() {
             self.writer.on_commit(move || wake.wake());

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Observed, readiness};
+use crate::ingest::JobView;
 use crate::ingest::clock::now_ms;
 
 /// Writes the file every second until intake ends, and once more then.
@@ -65,7 +66,8 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "backfillUpdates": {},
         "from_pubkey_backfill": {"total": 0, "processed": 0, "done": true},
         "procIO": disk.sample(now),
-        "writer_perf": {},
+        "writer_perf": observed.desk.perf.to_json(),
+        "jobs": observed.desk.jobs().iter().map(job_json).collect::<Vec<_>>(),
         "source_liveness": liveness,
         "source_statuses": statuses.iter().map(|status| status.to_json(now)).collect::<Vec<_>>(),
         "watchdogLastTickUnix": now.div_euclid(1000),
@@ -84,6 +86,19 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "pid": std::process::id(),
         "startedUnixMs": observed.started_ms,
         "version": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+fn job_json(view: &JobView) -> Value {
+    json!({
+        "name": view.job.name(),
+        "running": view.is_running,
+        "startedAt": view.status.started_at,
+        "finishedAt": view.status.finished_at,
+        "rows": view.status.rows,
+        "longestHoldMs": view.status.longest_hold_ms,
+        "runs": view.status.runs,
+        "error": view.status.error,
     })
 }
 
