@@ -136,7 +136,7 @@ mod tests {
             let wanted = if address.starts_with("assets/") {
                 "public, max-age=31536000, immutable"
             } else {
-                "no-cache"
+                REVALIDATE
             };
             assert_eq!(asset.cache_control, wanted, "{address}");
         }

@@ -8,7 +8,7 @@ const TINT_CLASS = { header: "bc-h", transport: "bc-x", path: "bc-p", payload: "
 const LINE_BYTES = 16;
 
 /** Tree and hex of a frame: one model, so that a chosen field lights its bytes and a chosen byte its field. */
-export function Dissector({ dissection }: { dissection: Dissection }) {
+export function Dissector({ dissection }: { readonly dissection: Dissection }) {
   const [chosen, setChosen] = useState("");
   const [hover, setHover] = useState("");
   const [folded, setFolded] = useState<ReadonlySet<string>>(() => new Set(dissection.folded));

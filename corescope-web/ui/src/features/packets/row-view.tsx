@@ -6,8 +6,8 @@ import { Icon } from "../../ui/icon";
 import { Name, RoleMark, Signal, TypeBadge } from "../../ui/marks";
 import type { Row } from "./row";
 
-/** Hops that fit in the path cell before "+N". */
-const SHOWN_HOPS = 6;
+/** Hops that fit in the path cell before "+N", by the bytes of a prefix. */
+const SHOWN_HOPS = [6, 6, 4, 3] as const;
 
 interface Props {
   readonly row: Row;
@@ -81,11 +81,12 @@ export const RowView = memo(function RowView({ row, index, selected, focused, fr
 
 function PathCell({ row, names }: { row: Row; names: ReadonlyMap<string, string> }) {
   if (row.hops.length === 0) return <span class="muted">direct</span>;
-  const hidden = row.hops.length - SHOWN_HOPS;
+  const most = SHOWN_HOPS[(row.hops[0]?.length ?? 2) / 2] ?? 3;
+  const hidden = row.hops.length - most;
   return (
     <>
       <span class="hxs">
-        {row.hops.slice(0, SHOWN_HOPS).map((hop, at) => {
+        {row.hops.slice(0, most).map((hop, at) => {
           const key = row.resolved[at];
           return (
             <span key={at} class={`hx ${key ? "certain" : "unknown"}`} title={key ? (names.get(key) ?? key) : "not resolved"}>
