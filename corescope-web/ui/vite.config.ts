@@ -24,6 +24,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1200,
+    rolldownOptions: {
+      output: {
+        // The budgets tell the map's script and style by their names.
+        chunkFileNames: (chunk) =>
+          `assets/${chunk.facadeModuleId?.includes("/map/") ? "map" : "[name]"}-[hash].js`,
+        assetFileNames: "assets/[name]-[hash][extname]",
+      },
+    },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8080", "/ws": { target: "ws://127.0.0.1:8080", ws: true } } },
   test: { include: ["src/**/*.test.ts"] },

@@ -80,12 +80,14 @@ function worldParts(ring) {
   return parts;
 }
 
-const area = (ring) => ring.reduce((sum, [x, y], n) => sum + (n ? ring[n - 1][0] * y - x * ring[n - 1][1] : 0), 0);
+const area = (ring) =>
+  ring.reduce((sum, [x, y], n) => sum + (n ? ring[n - 1][0] * y - x * ring[n - 1][1] : 0), 0);
 const wound = (ring, positive) => (area(ring) > 0 === positive ? ring : [...ring].reverse());
 
 /** Shore is what is not an edge of the world. */
 function shore(ring) {
-  const edge = (a, b) => (Math.abs(a[0]) === 180 && a[0] === b[0]) || (Math.abs(a[1]) === MAX_LAT && a[1] === b[1]);
+  const edge = (a, b) =>
+    (Math.abs(a[0]) === 180 && a[0] === b[0]) || (Math.abs(a[1]) === MAX_LAT && a[1] === b[1]);
   const lines = [];
   let line = [ring[0]];
   for (let n = 1; n < ring.length; n++) {
@@ -117,7 +119,11 @@ for (const { geometry } of collection.features ?? [collection]) {
 const countries = read("countries-50m.json");
 const borders = mesh(countries, countries.objects.countries, (a, b) => a !== b).coordinates.map(unwrap);
 
-const layer = (geometry) => new GeoJSONVT({ type: "Feature", properties: {}, geometry }, { maxZoom: MAX_ZOOM, indexMaxZoom: MAX_ZOOM, indexMaxPoints: 0, tolerance: 2, extent: 4096, buffer: 64 });
+const layer = (geometry) =>
+  new GeoJSONVT(
+    { type: "Feature", properties: {}, geometry },
+    { maxZoom: MAX_ZOOM, indexMaxZoom: MAX_ZOOM, indexMaxPoints: 0, tolerance: 2, extent: 4096, buffer: 64 },
+  );
 const layers = {
   land: layer({ type: "MultiPolygon", coordinates: land }),
   coast: layer({ type: "MultiLineString", coordinates: coast }),
@@ -132,7 +138,11 @@ let dataLength = 0;
 for (let z = 0; z <= MAX_ZOOM; z++) {
   for (let x = 0; x < 2 ** z; x++) {
     for (let y = 0; y < 2 ** z; y++) {
-      const tile = Object.fromEntries(Object.entries(layers).map(([name, index]) => [name, index.getTile(z, x, y)]).filter(([, t]) => t && t.features.length > 0));
+      const tile = Object.fromEntries(
+        Object.entries(layers)
+          .map(([name, index]) => [name, index.getTile(z, x, y)])
+          .filter(([, t]) => t && t.features.length > 0),
+      );
       if (Object.keys(tile).length === 0) continue;
       const bytes = gzipSync(fromGeojsonVt(tile, { version: 2, extent: 4096 }), { level: 9 });
       const key = bytes.toString("base64");
@@ -160,19 +170,39 @@ function varint(value, into) {
 
 const directory = [];
 varint(entries.length, directory);
-entries.forEach((entry, n) => varint(entry.id - (n ? entries[n - 1].id : 0), directory));
+for (const [n, entry] of entries.entries()) varint(entry.id - (n ? entries[n - 1].id : 0), directory);
 for (const _ of entries) varint(1, directory);
 for (const entry of entries) varint(entry.length, directory);
 for (const entry of entries) varint(entry.offset + 1, directory);
 const rootDirectory = gzipSync(Buffer.from(directory), { level: 9 });
-const metadata = gzipSync(JSON.stringify({ attribution: "Natural Earth", vector_layers: Object.keys(layers).map((id) => ({ id, fields: {} })) }));
-if (127 + rootDirectory.length > 16_384) throw new Error(`the root directory has ${rootDirectory.length} bytes, it must end within the first 16 KiB`);
+const metadata = gzipSync(
+  JSON.stringify({
+    attribution: "Natural Earth",
+    vector_layers: Object.keys(layers).map((id) => ({ id, fields: {} })),
+  }),
+);
+if (127 + rootDirectory.length > 16_384)
+  throw new Error(
+    `the root directory has ${rootDirectory.length} bytes, it must end within the first 16 KiB`,
+  );
 
 const header = Buffer.alloc(127);
 header.write("PMTiles", 0, "latin1");
 header[7] = 3;
 const dataOffset = 127 + rootDirectory.length + metadata.length;
-[127, rootDirectory.length, 127 + rootDirectory.length, metadata.length, dataOffset, 0, dataOffset, dataLength, entries.length, entries.length, contents.size].forEach((value, n) => {
+[
+  127,
+  rootDirectory.length,
+  127 + rootDirectory.length,
+  metadata.length,
+  dataOffset,
+  0,
+  dataOffset,
+  dataLength,
+  entries.length,
+  entries.length,
+  contents.size,
+].forEach((value, n) => {
   header.writeBigUInt64LE(BigInt(value), 8 + 8 * n);
 });
 header.set([0, 2, 2, 1, 0, MAX_ZOOM], 96);
@@ -192,4 +222,6 @@ towns.forEach(({ loc, population }, n) => {
   head[10 + 7 * n] = Math.min(255, Math.round(Math.log2(population) * 10));
 });
 writeFileSync(placesPath, Buffer.concat([head, Buffer.from(towns.map((c) => c.name).join("\n"))]));
-console.log(`basemap: ${entries.length} tiles, ${(statSync(tilesPath).size / 1e6).toFixed(2)} MB; ${towns.length} towns, ${(statSync(placesPath).size / 1e6).toFixed(2)} MB`);
+console.log(
+  `basemap: ${entries.length} tiles, ${(statSync(tilesPath).size / 1e6).toFixed(2)} MB; ${towns.length} towns, ${(statSync(placesPath).size / 1e6).toFixed(2)} MB`,
+);

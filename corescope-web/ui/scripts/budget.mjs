@@ -14,12 +14,20 @@ const rows = [
   ["script without the map", sum(scripts.filter((name) => !isMap(name))), 80],
   ["script of the map", sum(scripts.filter((name) => isMap(name) && !/worker/.test(name))), 300],
   ["styles", sum(files.filter((name) => name.endsWith(".css") && !isMap(name))), 18],
-  ["fonts", files.filter((name) => name.endsWith(".woff2")).reduce((total, name) => total + statSync(join(assets, name)).size / 1000, 0), 60],
+  [
+    "fonts",
+    files
+      .filter((name) => name.endsWith(".woff2"))
+      .reduce((total, name) => total + statSync(join(assets, name)).size / 1000, 0),
+    60,
+  ],
 ];
 let failed = false;
 for (const [what, size, most] of rows) {
   const over = size > most;
   failed ||= over;
-  console.log(`${over ? "OVER" : "ok  "}  ${what.padEnd(24)} ${size.toFixed(1).padStart(7)} kB of ${most} kB`);
+  console.log(
+    `${over ? "OVER" : "ok  "}  ${what.padEnd(24)} ${size.toFixed(1).padStart(7)} kB of ${most} kB`,
+  );
 }
 process.exitCode = failed ? 1 : 0;

@@ -16,8 +16,11 @@ for (const name of readdirSync(dist, { recursive: true })) {
   if (PACKED.test(path)) continue;
   const bytes = readFileSync(path);
   const forms = {
-    br: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+    br: brotliCompressSync(bytes, {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+    }),
     gz: gzipSync(bytes, { level: 9 }),
   };
-  for (const [suffix, packed] of Object.entries(forms)) if (packed.length < bytes.length * 0.95) writeFileSync(`${path}.${suffix}`, packed);
+  for (const [suffix, packed] of Object.entries(forms))
+    if (packed.length < bytes.length * 0.95) writeFileSync(`${path}.${suffix}`, packed);
 }

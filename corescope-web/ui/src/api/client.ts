@@ -33,7 +33,8 @@ const base = new URL("./", location.href);
 /** An address of the API with its query; empty values are left out. */
 export function address(path: string, query: Readonly<Record<string, string | number>> = {}): string {
   const url = new URL(path.replace(/^\//, ""), base);
-  for (const [key, value] of Object.entries(query)) if (value !== "") url.searchParams.set(key, String(value));
+  for (const [key, value] of Object.entries(query))
+    if (value !== "") url.searchParams.set(key, String(value));
   return url.href;
 }
 

@@ -3,7 +3,13 @@ import type { Packet, Observation } from "./types";
 /** What the live socket says, taken apart and checked. */
 export type LiveMessage =
   | { readonly kind: "packet"; readonly cursor: string; readonly packet: Packet }
-  | { readonly kind: "observation"; readonly cursor: string; readonly hash: string; readonly observation: Observation; readonly count: number }
+  | {
+      readonly kind: "observation";
+      readonly cursor: string;
+      readonly hash: string;
+      readonly observation: Observation;
+      readonly count: number;
+    }
   | { readonly kind: "filter"; readonly filter: string; readonly cursor: string }
   | { readonly kind: "gap"; readonly cursor: string }
   | { readonly kind: "other" };

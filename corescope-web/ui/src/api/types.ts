@@ -2,7 +2,8 @@
 
 /** A transmission of `GET /api/packets`, with its display observation. */
 export interface Packet {
-  readonly id: number;
+  /** Absent in grouped lists. */
+  readonly id?: number;
   readonly hash: string;
   readonly first_seen: string | null;
   readonly raw_hex: string | null;
@@ -117,4 +118,24 @@ export interface Stats {
   readonly totalObservers: number;
   readonly packetsLastHour: number;
   readonly packetsLast24h: number;
+}
+
+/** `GET /api/nodes/{key}/health`. */
+export interface NodeHealth {
+  readonly node: Node;
+  readonly stats: {
+    readonly totalTransmissions: number;
+    readonly totalObservations: number;
+    readonly packetsToday: number;
+    readonly avgSnr: number | null;
+    readonly lastHeard: string | null;
+  };
+  readonly observers: readonly {
+    readonly observer_id: string;
+    readonly observer_name: string | null;
+    readonly packetCount: number;
+    readonly avgSnr: number | null;
+    readonly avgRssi: number | null;
+  }[];
+  readonly recentPackets: readonly Packet[];
 }

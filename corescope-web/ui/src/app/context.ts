@@ -31,7 +31,8 @@ export class AppState {
       const page = await getJson<ObserverPage>("api/observers");
       const server = Date.parse(page.server_time);
       // Whole seconds on the wire: a difference below two is none.
-      if (Number.isFinite(server) && Math.abs(server - Date.now()) > 2_000) this.clockOffsetMs.value = server - Date.now();
+      if (Number.isFinite(server) && Math.abs(server - Date.now()) > 2_000)
+        this.clockOffsetMs.value = server - Date.now();
       this.observers.value = page.observers;
     } catch {
       this.observers.value ??= null;

@@ -10,7 +10,8 @@ export function Header({ title, note = "" }: { title: string; note?: string }) {
   const stats = app.stats.value;
   const observers = app.observers.value;
   const now = app.nowMs.value;
-  const online = observers?.filter((o) => o.last_seen && now - Date.parse(o.last_seen) < 3_600_000).length ?? 0;
+  const online =
+    observers?.filter((o) => o.last_seen && now - Date.parse(o.last_seen) < 3_600_000).length ?? 0;
   return (
     <header class="header">
       <h1 tabIndex={-1}>{title}</h1>
@@ -39,7 +40,12 @@ export function Header({ title, note = "" }: { title: string; note?: string }) {
           <span>Node, hash, key, command</span>
           <span class="kbd">Ctrl K</span>
         </button>
-        <button type="button" class="btn quiet icon opt" aria-label={shownTheme.value === "dark" ? "Light theme" : "Dark theme"} onClick={toggleTheme}>
+        <button
+          type="button"
+          class="btn quiet icon opt"
+          aria-label={shownTheme.value === "dark" ? "Light theme" : "Dark theme"}
+          onClick={toggleTheme}
+        >
           <Icon name={shownTheme.value === "dark" ? "sun" : "moon"} large />
         </button>
       </div>

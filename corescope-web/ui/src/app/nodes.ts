@@ -1,6 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { getJson } from "../api/client";
 import type { Node, NodePage } from "../api/types";
+import { HopIndex } from "../lib/hops";
 
 /** Nodes of one request; the API allows up to 2000. */
 const PAGE = 500;
@@ -10,18 +11,17 @@ const PAGES_MAX = 100;
 const FRESH_MS = 60_000;
 
 /** How the directory stands. */
-export type DirectoryState = { readonly kind: "loading" } | { readonly kind: "ready" } | { readonly kind: "failed"; readonly error: unknown };
+export type DirectoryState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /** All nodes, read once and kept fresh: names of hops, the map and the list of nodes share it. */
 export class Directory {
   readonly nodes = signal<readonly Node[]>([]);
   readonly state = signal<DirectoryState>({ kind: "loading" });
-  /** Names by key. */
-  readonly names = computed<ReadonlyMap<string, string>>(() => {
-    const names = new Map<string, string>();
-    for (const node of this.nodes.value) if (node.name) names.set(node.public_key, node.name);
-    return names;
-  });
+  /** Names of hops by the prefixes in paths. */
+  readonly hops = computed(() => new HopIndex(this.nodes.value));
 
   private readMs = 0;
   private running: Promise<void> | null = null;
@@ -45,7 +45,11 @@ export class Directory {
     try {
       const all: Node[] = [];
       for (let page = 0; page < PAGES_MAX; page++) {
-        const answer = await getJson<NodePage>("api/nodes", { limit: PAGE, offset: page * PAGE, sortBy: "lastSeen" });
+        const answer = await getJson<NodePage>("api/nodes", {
+          limit: PAGE,
+          offset: page * PAGE,
+          sortBy: "lastSeen",
+        });
         all.push(...answer.nodes);
         if (answer.nodes.length === 0 || all.length >= answer.total) break;
       }

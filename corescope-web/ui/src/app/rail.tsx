@@ -20,7 +20,13 @@ export function Rail() {
         <div key={group} class="railgroup">
           <h2>{group}</h2>
           {PLACES.filter((place) => place.group === group).map((place) => (
-            <a key={place.page} class="nav" href={`#/${place.page}`} aria-current={current(place)} title={place.label}>
+            <a
+              key={place.page}
+              class="nav"
+              href={`#/${place.page}`}
+              aria-current={current(place)}
+              title={place.label}
+            >
               <Icon name={place.icon} />
               <span>{place.label}</span>
             </a>
@@ -47,7 +53,14 @@ export function BottomBar() {
 
 function Brand() {
   return (
-    <svg viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" aria-hidden="true">
+    <svg
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.5"
+      stroke-linecap="round"
+      aria-hidden="true"
+    >
       <path d="M16.9 13.1A7.5 7.5 0 1 1 16.9 6.9" />
       <path d="M13.2 11.9A3.75 3.75 0 1 1 13.2 8.1" />
       <circle cx="10" cy="10" r="1.2" fill="currentColor" stroke="none" />

@@ -30,8 +30,14 @@ function decode(text: string): string {
 }
 
 /** The fragment of a route; empty values are left out. */
-export function formatRoute(page: string, param = "", query: Iterable<readonly [string, string]> = []): string {
-  const search = new URLSearchParams([...query].filter(([, value]) => value !== "").map(([key, value]) => [key, value]));
+export function formatRoute(
+  page: string,
+  param = "",
+  query: Iterable<readonly [string, string]> = [],
+): string {
+  const search = new URLSearchParams(
+    [...query].filter(([, value]) => value !== "").map(([key, value]) => [key, value]),
+  );
   const tail = search.toString();
   return `#/${page}${param ? `/${encodeURIComponent(param)}` : ""}${tail ? `?${tail}` : ""}`;
 }

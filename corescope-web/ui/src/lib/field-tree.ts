@@ -51,7 +51,8 @@ export function tints(fields: readonly Field[], space: string, length: number): 
   const out: (Tint | null)[] = new Array<Tint | null>(length).fill(null);
   const paint = (list: readonly Field[]): void => {
     for (const field of list) {
-      if (field.space === space) for (let at = field.start; at < Math.min(field.end, length); at++) out[at] = field.tint;
+      if (field.space === space)
+        for (let at = field.start; at < Math.min(field.end, length); at++) out[at] = field.tint;
       paint(field.children);
     }
   };

@@ -82,7 +82,8 @@ export function hexGroups(hex: string): string[] {
 /** Splits text into runs of emoji and of everything else, so that emoji can be drawn grey. */
 export function emojiRuns(text: string): { readonly text: string; readonly emoji: boolean }[] {
   const runs: { text: string; emoji: boolean }[] = [];
-  const pattern = /(?:\p{Extended_Pictographic}|\p{Regional_Indicator})(?:\p{Extended_Pictographic}|\p{Regional_Indicator}|\u{FE0F}|\u{200D}|[\u{1F3FB}-\u{1F3FF}])*/gu;
+  const pattern =
+    /(?:\p{Extended_Pictographic}|\p{Regional_Indicator})(?:\p{Extended_Pictographic}|\p{Regional_Indicator}|\u{FE0F}|\u{200D}|[\u{1F3FB}-\u{1F3FF}])*/gu;
   let at = 0;
   for (const match of text.matchAll(pattern)) {
     if (match.index > at) runs.push({ text: text.slice(at, match.index), emoji: false });

@@ -23,7 +23,12 @@ export interface Decoded {
   readonly signatureValid?: boolean;
   readonly lat?: number;
   readonly lon?: number;
-  readonly flags?: { readonly repeater?: boolean; readonly room?: boolean; readonly sensor?: boolean; readonly chat?: boolean };
+  readonly flags?: {
+    readonly repeater?: boolean;
+    readonly room?: boolean;
+    readonly sensor?: boolean;
+    readonly chat?: boolean;
+  };
 }
 
 /** Parses `decoded_json`; anything that is not an object reads as empty. */
@@ -59,7 +64,9 @@ export function advertRole(decoded: Decoded): Role {
 
 /** A role text of the API; anything unknown is drawn as a companion. */
 export function asRole(text: string | null | undefined): Role {
-  return text === "repeater" || text === "room" || text === "sensor" || text === "observer" ? text : "companion";
+  return text === "repeater" || text === "room" || text === "sensor" || text === "observer"
+    ? text
+    : "companion";
 }
 
 /** What a list row says about a packet. */
@@ -77,20 +84,33 @@ export function detailOf(payloadType: number | null | undefined, d: Decoded): De
   switch (payloadType) {
     case 5:
     case 6:
-      return { kind: "locked", text: `channel ${d.channelHashHex ?? "??"} · ${d.decryptionStatus === "decrypted" ? "data" : "no key"}` };
+      return {
+        kind: "locked",
+        text: `channel ${d.channelHashHex ?? "??"} · ${d.decryptionStatus === "decrypted" ? "data" : "no key"}`,
+      };
     case 4:
-      return { kind: "advert", role: advertRole(d), name: d.name || (d.pubKey ?? "").slice(0, 8) || "without a name" };
+      return {
+        kind: "advert",
+        role: advertRole(d),
+        name: d.name || (d.pubKey ?? "").slice(0, 8) || "without a name",
+      };
     case 0:
     case 1:
     case 2:
     case 8:
       return { kind: "hashes", text: `${d.srcHash ?? "??"} → ${d.destHash ?? "??"}` };
     case 7:
-      return { kind: "hashes", text: `${(d.ephemeralPubKey ?? "").slice(0, 8) || "someone"} → ${d.destHash ?? "??"}` };
+      return {
+        kind: "hashes",
+        text: `${(d.ephemeralPubKey ?? "").slice(0, 8) || "someone"} → ${d.destHash ?? "??"}`,
+      };
     case 3:
       return { kind: "hashes", text: d.extraHash ?? "" };
     case 9:
-      return { kind: "text", text: d.tag === undefined ? "trace" : `tag ${(d.tag >>> 0).toString(16).padStart(8, "0")}` };
+      return {
+        kind: "text",
+        text: d.tag === undefined ? "trace" : `tag ${(d.tag >>> 0).toString(16).padStart(8, "0")}`,
+      };
     case 10:
       return { kind: "text", text: d.innerTypeName ? `part of ${d.innerTypeName}` : "part" };
     case 11:

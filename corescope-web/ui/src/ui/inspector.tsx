@@ -26,7 +26,8 @@ export function Inspector({ label, head, onClose, children }: Props) {
     opener.current = document.activeElement;
     if (MODAL.matches) pane.current?.focus();
     return () => {
-      if (opener.current instanceof HTMLElement && opener.current.isConnected) opener.current.focus({ preventScroll: true });
+      if (opener.current instanceof HTMLElement && opener.current.isConnected)
+        opener.current.focus({ preventScroll: true });
     };
   }, []);
   useEffect(() => {
@@ -51,7 +52,13 @@ export function Inspector({ label, head, onClose, children }: Props) {
       >
         <header class="ih">
           {head}
-          <button type="button" class="btn quiet small icon" aria-label="Close" title="Close (Esc)" onClick={onClose}>
+          <button
+            type="button"
+            class="btn quiet small icon"
+            aria-label="Close"
+            title="Close (Esc)"
+            onClick={onClose}
+          >
             <Icon name="close" />
           </button>
         </header>
@@ -62,7 +69,9 @@ export function Inspector({ label, head, onClose, children }: Props) {
 }
 
 function keepInside(pane: HTMLElement, event: KeyboardEvent): void {
-  const all = [...pane.querySelectorAll<HTMLElement>(FOCUSABLE)].filter((element) => element.offsetParent !== null);
+  const all = [...pane.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(
+    (element) => element.offsetParent !== null,
+  );
   const first = all[0];
   const last = all.at(-1);
   const active = document.activeElement;

@@ -31,7 +31,11 @@ export function Menu({ class: name, label, button, items, onPick, multiple = fal
     if (!open) return;
     list.current?.focus();
     const outside = (event: Event): void => {
-      if (event.target instanceof Node && (list.current?.contains(event.target) || opener.current?.contains(event.target))) return;
+      if (
+        event.target instanceof Node &&
+        (list.current?.contains(event.target) || opener.current?.contains(event.target))
+      )
+        return;
       setOpen(false);
     };
     document.addEventListener("pointerdown", outside);
@@ -40,7 +44,12 @@ export function Menu({ class: name, label, button, items, onPick, multiple = fal
   const show = (): void => {
     const box = opener.current?.getBoundingClientRect();
     if (box) setPlace({ left: Math.min(box.left, innerWidth - 248), top: box.bottom + 4 });
-    setAt(Math.max(0, items.findIndex((item) => item.chosen)));
+    setAt(
+      Math.max(
+        0,
+        items.findIndex((item) => item.chosen),
+      ),
+    );
     setOpen(!open);
   };
   const close = (): void => {
@@ -52,7 +61,12 @@ export function Menu({ class: name, label, button, items, onPick, multiple = fal
     onPick(key);
   };
   const key = (event: KeyboardEvent): void => {
-    const moves: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 };
+    const moves: Record<string, number> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: items.length - 1,
+    };
     const next = moves[event.key];
     if (next !== undefined) setAt((next + items.length) % items.length);
     else if (event.key === "Enter" || event.key === " ") pick(items[at]?.key ?? "");
@@ -65,7 +79,15 @@ export function Menu({ class: name, label, button, items, onPick, multiple = fal
   };
   return (
     <>
-      <button type="button" ref={opener} class={name} aria-haspopup="listbox" aria-expanded={open} aria-label={label} onClick={show}>
+      <button
+        type="button"
+        ref={opener}
+        class={name}
+        aria-haspopup="listbox"
+        aria-expanded={open}
+        aria-label={label}
+        onClick={show}
+      >
         {button}
       </button>
       {open ? (

@@ -3,7 +3,17 @@ import { ApiError } from "../api/client";
 import { Icon } from "./icon";
 
 /** A place without content says what happened, what limits the view, and one next step. */
-export function Blank({ icon, title, children, actions }: { icon: string; title: string; children?: ComponentChildren; actions?: ComponentChildren }) {
+export function Blank({
+  icon,
+  title,
+  children,
+  actions,
+}: {
+  icon: string;
+  title: string;
+  children?: ComponentChildren;
+  actions?: ComponentChildren;
+}) {
   return (
     <div class="state">
       <Icon name={icon} large />

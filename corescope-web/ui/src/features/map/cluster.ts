@@ -75,7 +75,8 @@ export function gather(spots: readonly Spot[], zoom: number, on = true): Gathere
 
 function clusterOf(seed: Seed): Cluster {
   const { spots } = seed;
-  const mean = (of: (spot: Spot) => number): number => spots.reduce((sum, spot) => sum + of(spot), 0) / spots.length;
+  const mean = (of: (spot: Spot) => number): number =>
+    spots.reduce((sum, spot) => sum + of(spot), 0) / spots.length;
   const lats = spots.map((s) => s.place.lat);
   const lons = spots.map((s) => s.place.lon);
   const counts = new Map<Role, number>();

@@ -25,7 +25,13 @@ export class Occupied {
     let free = true;
     this.each(box, (key) => {
       for (const other of this.cells.get(key) ?? []) {
-        if (box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top) free = false;
+        if (
+          box.left < other.right &&
+          box.right > other.left &&
+          box.top < other.bottom &&
+          box.bottom > other.top
+        )
+          free = false;
       }
     });
     return free;
@@ -42,7 +48,8 @@ export class Occupied {
   private each(box: Box, visit: (key: number) => void): void {
     const size = Occupied.CELL;
     for (let x = Math.floor(box.left / size); x <= Math.floor(box.right / size); x++) {
-      for (let y = Math.floor(box.top / size); y <= Math.floor(box.bottom / size); y++) visit(x * 100_003 + y);
+      for (let y = Math.floor(box.top / size); y <= Math.floor(box.bottom / size); y++)
+        visit(x * 100_003 + y);
     }
   }
 }

@@ -86,7 +86,10 @@ export function visible(spots: readonly Spot[], shown: Shown, nowMs: number): Sp
 }
 
 /** How many of each role are fresh and how many stale. */
-export function roleCounts(spots: readonly Spot[], nowMs: number): Map<Role, { fresh: number; stale: number }> {
+export function roleCounts(
+  spots: readonly Spot[],
+  nowMs: number,
+): Map<Role, { fresh: number; stale: number }> {
   const counts = new Map<Role, { fresh: number; stale: number }>();
   for (const spot of spots) {
     const count = counts.get(spot.role) ?? { fresh: 0, stale: 0 };

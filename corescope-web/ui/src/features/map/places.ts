@@ -18,7 +18,12 @@ export function readTowns(buffer: ArrayBuffer): Town[] {
   const int24 = (at: number): number => view.getUint16(at, true) | (view.getInt8(at + 2) << 16);
   return Array.from({ length: count }, (_, n) => {
     const at = 4 + 7 * n;
-    return { name: names[n] ?? "", lon: int24(at) / 1000, lat: int24(at + 3) / 1000, rank: view.getUint8(at + 6) };
+    return {
+      name: names[n] ?? "",
+      lon: int24(at) / 1000,
+      lat: int24(at + 3) / 1000,
+      rank: view.getUint8(at + 6),
+    };
   });
 }
 

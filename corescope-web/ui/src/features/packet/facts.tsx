@@ -29,7 +29,11 @@ export function Facts({ detail, reception, list, radio, decoded }: Props) {
     ["RSSI", rssi === null ? "not given" : `${signed(rssi, 0)} dBm`],
     ["Size", plural(bytes, "byte")],
     settings
-      ? ["Airtime", `${Math.round(airtimeMs(bytes, settings))} ms`, `SF ${settings.spreadingFactor}, ${settings.bandwidthKhz} kHz, 4/${settings.codingRate}, as the observer reports`]
+      ? [
+          "Airtime",
+          `${Math.round(airtimeMs(bytes, settings))} ms`,
+          `SF ${settings.spreadingFactor}, ${settings.bandwidthKhz} kHz, 4/${settings.codingRate}, as the observer reports`,
+        ]
       : ["Airtime", "unknown", "The observer did not report its radio settings"],
     ["Route", routeName(detail.packet.route_type).toLowerCase().replaceAll("_", " ")],
     ["Heard", list.length > 1 ? `${plural(list.length, "time")} by ${observers}` : "once"],
@@ -37,7 +41,8 @@ export function Facts({ detail, reception, list, radio, decoded }: Props) {
   ];
   if (isTransport(detail.packet.route_type)) facts.push(["Scope", detail.packet.scope_name || "unknown"]);
   else if (place) facts.push(["Place", `${place.lat.toFixed(4)}, ${place.lon.toFixed(4)}`]);
-  else if (decoded.signatureValid !== undefined) facts.push(["Signature", decoded.signatureValid ? "valid" : "not valid"]);
+  else if (decoded.signatureValid !== undefined)
+    facts.push(["Signature", decoded.signatureValid ? "valid" : "not valid"]);
   else facts.push(["Direction", reception?.direction || "–"]);
   return (
     <dl class="facts ifacts" style={{ "--n": 4 }}>

@@ -7,7 +7,8 @@ import { Hash, Name, RoleMark } from "../../ui/marks";
 export function Message({ packet, decoded }: { packet: Packet; decoded: Decoded }) {
   const detail = detailOf(packet.payload_type, decoded);
   const text = decoded.text ?? "";
-  const body = decoded.sender && text.startsWith(`${decoded.sender}: `) ? text.slice(decoded.sender.length + 2) : text;
+  const body =
+    decoded.sender && text.startsWith(`${decoded.sender}: `) ? text.slice(decoded.sender.length + 2) : text;
   return (
     <blockquote class="msg" style={{ "--pt": payloadKind(packet.payload_type).colour }}>
       <span class="by">

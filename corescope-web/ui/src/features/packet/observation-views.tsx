@@ -17,16 +17,29 @@ export function ObservationLine({ list, at, onChoose }: Props) {
   if (!chosen) return <p class="obsline muted">No observation of it is stored.</p>;
   return (
     <div class="obsline">
-      <button type="button" class="btn quiet small icon" aria-label="Previous observation" disabled={at === 0} onClick={() => onChoose(at - 1)}>
+      <button
+        type="button"
+        class="btn quiet small icon"
+        aria-label="Previous observation"
+        disabled={at === 0}
+        onClick={() => onChoose(at - 1)}
+      >
         <Icon name="chevron-left" />
       </button>
       <span class="clip">
         <b>
           Observation {at + 1} of {list.length}
         </b>{" "}
-        <span class="muted">by</span> <Name text={chosen.observer} /> <span class="muted">{chosen.region}</span>
+        <span class="muted">by</span> <Name text={chosen.observer} />{" "}
+        <span class="muted">{chosen.region}</span>
       </span>
-      <button type="button" class="btn quiet small icon" aria-label="Next observation" disabled={at === list.length - 1} onClick={() => onChoose(at + 1)}>
+      <button
+        type="button"
+        class="btn quiet small icon"
+        aria-label="Next observation"
+        disabled={at === list.length - 1}
+        onClick={() => onChoose(at + 1)}
+      >
         <Icon name="chevron-right" />
       </button>
     </div>
@@ -45,10 +58,18 @@ export function ObservationStrip({ list, at, onChoose }: Props) {
   }
   const scale = Math.max(spread, 1);
   const x = (seconds: number): number => PAD + ((WIDTH - 2 * PAD) * seconds) / scale;
-  const step = [1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800].find((s) => scale / s <= 4) ?? scale;
-  const ticks = Array.from({ length: Math.floor(scale / step) }, (_, n) => (n + 1) * step).filter((s) => x(s) > 90);
+  const step =
+    [1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800].find((s) => scale / s <= 4) ?? scale;
+  const ticks = Array.from({ length: Math.floor(scale / step) }, (_, n) => (n + 1) * step).filter(
+    (s) => x(s) > 90,
+  );
   return (
-    <svg class="strip" viewBox={`0 0 ${WIDTH} 34`} role="img" aria-label={`Heard ${plural(list.length, "time")} within ${span(Math.max(1, spread))}`}>
+    <svg
+      class="strip"
+      viewBox={`0 0 ${WIDTH} 34`}
+      role="img"
+      aria-label={`Heard ${plural(list.length, "time")} within ${span(Math.max(1, spread))}`}
+    >
       <path d={`M${PAD} 17H${WIDTH - PAD}`} stroke="var(--border-strong)" />
       <path d={`M${PAD} 14v6`} stroke="var(--text-faint)" />
       <text x={PAD} y="31">
@@ -104,7 +125,11 @@ export function ObservationTable({ list, at, onChoose }: Props) {
       </thead>
       <tbody>
         {list.map((reception, index) => (
-          <tr key={reception.id} aria-current={index === at ? "true" : undefined} onClick={() => onChoose(index)}>
+          <tr
+            key={reception.id}
+            aria-current={index === at ? "true" : undefined}
+            onClick={() => onChoose(index)}
+          >
             <td>
               <button type="button" class="plain clip">
                 <Name text={reception.observer} /> <span class="muted">{reception.region}</span>

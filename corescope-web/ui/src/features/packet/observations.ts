@@ -46,7 +46,8 @@ export function chosenIndex(list: readonly Reception[], id: string | undefined):
   const wanted = list.findIndex((r) => String(r.id) === id);
   if (wanted >= 0) return wanted;
   let best = 0;
-  for (const [at, reception] of list.entries()) if (reception.hops.length > (list[best]?.hops.length ?? 0)) best = at;
+  for (const [at, reception] of list.entries())
+    if (reception.hops.length > (list[best]?.hops.length ?? 0)) best = at;
   return best;
 }
 

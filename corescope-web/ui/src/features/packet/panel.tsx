@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { getJson } from "../../api/client";
 import type { PacketDetail } from "../../api/types";
 import { useApp } from "../../app/context";
-import { useNames } from "../../app/names";
+import { useHops } from "../../app/hops";
 import { openParam, route, setQuery } from "../../app/router";
 import { parseDecoded } from "../../lib/packet";
 import { payloadKind } from "../../lib/payload";
@@ -13,13 +13,16 @@ import { TypeBadge } from "../../ui/marks";
 import { Path } from "../../ui/path";
 import { Failed, Skeleton } from "../../ui/states";
 import { Facts } from "./facts";
-import { Fields } from "./fields";
+import { Frame } from "../../ui/frame";
 import { Message } from "./message";
 import { ObservationLine, ObservationStrip, ObservationTable } from "./observation-views";
 import { chosenIndex, receptions } from "./observations";
 import "./packet.css";
 
-type Loaded = { readonly kind: "loading" } | { readonly kind: "failed"; readonly error: unknown } | { readonly kind: "ready"; readonly detail: PacketDetail };
+type Loaded =
+  | { readonly kind: "loading" }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "ready"; readonly detail: PacketDetail };
 
 /** The inspector of one packet, by hash. */
 export function PacketInspector({ hash }: { hash: string }) {
@@ -48,9 +51,19 @@ export function PacketInspector({ hash }: { hash: string }) {
       onClose={close}
       head={
         <>
-          {packet ? <TypeBadge kind={payloadKind(packet.payload_type)} long /> : <span class="muted">Packet</span>}
+          {packet ? (
+            <TypeBadge kind={payloadKind(packet.payload_type)} long />
+          ) : (
+            <span class="muted">Packet</span>
+          )}
           <span class="grow" />
-          <button type="button" class="btn quiet small icon" aria-label="Copy link" title="Copy link" onClick={() => void navigator.clipboard?.writeText(location.href)}>
+          <button
+            type="button"
+            class="btn quiet small icon"
+            aria-label="Copy link"
+            title="Copy link"
+            onClick={() => void navigator.clipboard?.writeText(location.href)}
+          >
             <Icon name="link" />
           </button>
         </>
@@ -58,7 +71,11 @@ export function PacketInspector({ hash }: { hash: string }) {
     >
       {state.kind === "loading" ? <Skeleton lines={8} label="The packet is being read" /> : null}
       {state.kind === "failed" ? (
-        <Failed what={`Packet ${hash.slice(0, 8)} could not be read`} error={state.error} retry={() => again.value++} />
+        <Failed
+          what={`Packet ${hash.slice(0, 8)} could not be read`}
+          error={state.error}
+          retry={() => again.value++}
+        />
       ) : null}
       {state.kind === "ready" ? <PacketBody detail={state.detail} /> : null}
     </Inspector>
@@ -66,7 +83,7 @@ export function PacketInspector({ hash }: { hash: string }) {
 }
 
 function PacketBody({ detail }: { detail: PacketDetail }) {
-  const names = useNames();
+  const hops = useHops();
   const app = useApp();
   const tab = useSignal<"fields" | "observations" | "json">("fields");
   const list = receptions(detail);
@@ -87,19 +104,31 @@ function PacketBody({ detail }: { detail: PacketDetail }) {
       <ObservationStrip list={list} at={at} onChoose={choose} />
       <Facts detail={detail} reception={chosen} list={list} radio={radio} decoded={decoded} />
       <div class="ipath">
-        <Path hops={chosen?.hops ?? detail.path} resolved={chosen?.resolved.length ? chosen.resolved : (detail.packet.resolved_path ?? [])} names={names} />
+        <Path
+          hops={chosen?.hops ?? detail.path}
+          resolved={chosen?.resolved.length ? chosen.resolved : (detail.packet.resolved_path ?? [])}
+          index={hops}
+        />
       </div>
       <div class="tabs itabs" role="tablist" aria-label="What to show of the packet">
         {TABS.map(([key, label, n]) => (
-          <button key={key} type="button" role="tab" aria-selected={tab.value === key} onClick={() => (tab.value = key)}>
+          <button
+            key={key}
+            type="button"
+            role="tab"
+            aria-selected={tab.value === key}
+            onClick={() => (tab.value = key)}
+          >
             {label}
             {n > 0 ? <span class="n">{n}</span> : null}
           </button>
         ))}
       </div>
-      {tab.value === "fields" ? <Fields hex={chosen?.rawHex || (detail.packet.raw_hex ?? "")} /> : null}
+      {tab.value === "fields" ? <Frame hex={chosen?.rawHex || (detail.packet.raw_hex ?? "")} /> : null}
       {tab.value === "observations" ? <ObservationTable list={list} at={at} onChoose={choose} /> : null}
-      {tab.value === "json" ? <pre class="json">{JSON.stringify({ ...detail.packet, decoded_json: decoded }, null, 2)}</pre> : null}
+      {tab.value === "json" ? (
+        <pre class="json">{JSON.stringify({ ...detail.packet, decoded_json: decoded }, null, 2)}</pre>
+      ) : null}
     </>
   );
 }

@@ -65,7 +65,7 @@ export function FilterBox({ value, problem, note, onChange }: Props) {
             aria-label="Filter expression"
             aria-invalid={bad}
             aria-describedby={bad ? "filter-problem" : undefined}
-            placeholder='type == ADVERT && snr > -7   (press /)'
+            placeholder="type == ADVERT && snr > -7   (press /)"
             spellcheck={false}
             autocomplete="off"
             autocapitalize="off"
@@ -86,7 +86,12 @@ export function FilterBox({ value, problem, note, onChange }: Props) {
         </span>
         {note ? <span class="muted nowrap count">{note}</span> : null}
         {text ? (
-          <button type="button" class="btn quiet small icon" aria-label="Clear the filter" onClick={() => setText("")}>
+          <button
+            type="button"
+            class="btn quiet small icon"
+            aria-label="Clear the filter"
+            onClick={() => setText("")}
+          >
             <Icon name="close" />
           </button>
         ) : null}

@@ -2,7 +2,7 @@ import type { Signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../../app/context";
 import { plural } from "../../lib/format";
-import { useNames } from "../../app/names";
+import { useHops } from "../../app/hops";
 import { Icon } from "../../ui/icon";
 import { useWindow } from "../../ui/virtual";
 import type { PacketList } from "./list";
@@ -24,7 +24,7 @@ const CELL_CLASS = ["time", "", "c-hash", "num c-size", "num c-snr", "c-path", "
 /** The virtual grid: only the rows that are seen are in the DOM; the reader does not move when new ones come on top. */
 export function Grid({ list, selected, onTop, away, onOpen }: Props) {
   const app = useApp();
-  const names = useNames();
+  const hops = useHops();
   const box = useRef<HTMLDivElement>(null);
   const [focusHash, setFocusHash] = useState("");
   const revision = list.revision.value;
@@ -75,7 +75,9 @@ export function Grid({ list, selected, onTop, away, onOpen }: Props) {
     event.preventDefault();
   };
   const click = (event: MouseEvent): void => {
-    const index = Number((event.target as Element).closest<HTMLElement>("[data-row]")?.dataset["row"] ?? Number.NaN);
+    const index = Number(
+      (event.target as Element).closest<HTMLElement>("[data-row]")?.dataset["row"] ?? Number.NaN,
+    );
     const row = Number.isNaN(index) ? undefined : list.at(index);
     if (!row) return;
     setFocusHash(row.hash);
@@ -103,7 +105,12 @@ export function Grid({ list, selected, onTop, away, onOpen }: Props) {
         <div class="row pk head" role="row" aria-rowindex={1}>
           <i />
           {COLUMNS.map((name, at) => (
-            <span key={name} role="columnheader" aria-sort={at === 0 ? "descending" : undefined} class={CELL_CLASS[at]}>
+            <span
+              key={name}
+              role="columnheader"
+              aria-sort={at === 0 ? "descending" : undefined}
+              class={CELL_CLASS[at]}
+            >
               {at === 0 ? (
                 <span class="sort">
                   {name}
@@ -129,7 +136,7 @@ export function Grid({ list, selected, onTop, away, onOpen }: Props) {
                   focused={index === focusAt}
                   fresh={index < freshBelow}
                   nowMs={Math.floor(app.nowMs.value / 86_400_000) * 86_400_000 || app.nowMs.value}
-                  names={names}
+                  hops={hops}
                   observations={row.observations}
                 />
               );
@@ -170,5 +177,6 @@ function reveal(box: HTMLElement | null, index: number, rowPx: number): void {
   const head = box.querySelector<HTMLElement>(".head")?.offsetHeight ?? 0;
   const top = index * rowPx;
   if (top < box.scrollTop) box.scrollTop = top;
-  else if (top + rowPx + head > box.scrollTop + box.clientHeight) box.scrollTop = top + rowPx + head - box.clientHeight;
+  else if (top + rowPx + head > box.scrollTop + box.clientHeight)
+    box.scrollTop = top + rowPx + head - box.clientHeight;
 }

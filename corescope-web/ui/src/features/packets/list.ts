@@ -15,11 +15,14 @@ export const HELD_MAX = 2_000;
 /** A page is asked for at most this often when live traffic moves it while it is read. */
 const ASK_TRIES = 3;
 
-/** Asks for a page of history, newest first by ingest order, so that new rows only ever come on top. */
+/** Asks for a page of history, last heard first: new rows come on top and move the others down. */
 export type LoadPage = (offset: number, limit: number) => Promise<PacketPage>;
 
 /** How the list stands. */
-export type ListState = { readonly kind: "loading" } | { readonly kind: "ready" } | { readonly kind: "failed"; readonly error: unknown };
+export type ListState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /**
  * The packets of one scope and filter: live rows on top, below them the history, of which only the pages that were looked at are
@@ -180,7 +183,10 @@ export class PacketList {
 
   /** How many transmissions the server has on top of the history we count from: it moves every page down by that much. */
   private newer(): number {
-    return this.live.length + this.heldMessages.filter((m) => m.kind === "packet" && !this.byHash.has(m.packet.hash)).length;
+    return (
+      this.live.length +
+      this.heldMessages.filter((m) => m.kind === "packet" && !this.byHash.has(m.packet.hash)).length
+    );
   }
 
   /** A page that shows rows we have elsewhere was cut while something new came: it must be asked for again. */

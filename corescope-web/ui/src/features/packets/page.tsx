@@ -38,7 +38,10 @@ export function PacketsPage({ inspector }: { inspector: ComponentChildren }) {
   }, [stale, paused, session.onTop.value]);
   const shown = list?.revision.value !== undefined ? (list?.length ?? 0) : 0;
   const problem = session.problem.value;
-  const note = problem || !scope.filter || session.unfiltered.value === null ? "" : `${count(shown)} of ${count(session.unfiltered.value)}`;
+  const note =
+    problem || !scope.filter || session.unfiltered.value === null
+      ? ""
+      : `${count(shown)} of ${count(session.unfiltered.value)}`;
   const reload = (): void => {
     again.value++;
   };
@@ -48,7 +51,12 @@ export function PacketsPage({ inspector }: { inspector: ComponentChildren }) {
       <Header title="Packets" note={list ? `${count(shown)} transmissions` : ""} />
       <ScopeBar scope={scope} widened={session.widened.value} />
       <div class="filterbar">
-        <FilterBox value={query.get("filter") ?? ""} problem={problem} note={note} onChange={(filter) => setQuery({ filter })} />
+        <FilterBox
+          value={query.get("filter") ?? ""}
+          problem={problem}
+          note={note}
+          onChange={(filter) => setQuery({ filter })}
+        />
         <SavedMenu current={scope.filter} />
         <button
           type="button"
@@ -62,7 +70,9 @@ export function PacketsPage({ inspector }: { inspector: ComponentChildren }) {
           }}
         >
           <Icon name={paused ? "play" : "pause"} />
-          <span class="opt3">{paused ? `Resume${list?.held.value ? ` · ${count(list.held.value)}` : ""}` : "Pause"}</span>
+          <span class="opt3">
+            {paused ? `Resume${list?.held.value ? ` · ${count(list.held.value)}` : ""}` : "Pause"}
+          </span>
         </button>
       </div>
       <main class="main" id="main" tabIndex={-1}>
@@ -89,8 +99,10 @@ function Body({
   const list = session.list.value;
   if (!list) return <Skeleton lines={14} label="Packets are being read" />;
   const state = list.state.value;
-  if (state.kind === "failed") return <Failed what="The packets could not be read" error={state.error} retry={reload} />;
-  if (state.kind === "ready" && list.revision.value >= 0 && list.length === 0) return <Nothing scope={scope} />;
+  if (state.kind === "failed")
+    return <Failed what="The packets could not be read" error={state.error} retry={reload} />;
+  if (state.kind === "ready" && list.revision.value >= 0 && list.length === 0)
+    return <Nothing scope={scope} />;
   return (
     <Grid
       list={list}
@@ -126,7 +138,9 @@ function Nothing({ scope }: { scope: Scope }) {
         <button
           type="button"
           class="btn"
-          onClick={() => setQuery({ filter: "", region: "", node: "", observer: "", channel: "", timeWindow: "0" })}
+          onClick={() =>
+            setQuery({ filter: "", region: "", node: "", observer: "", channel: "", timeWindow: "0" })
+          }
         >
           Show everything
         </button>
@@ -139,9 +153,13 @@ function Nothing({ scope }: { scope: Scope }) {
 
 function ScopeBar({ scope, widened }: { scope: Scope; widened: boolean }) {
   const { observers } = useApp();
-  const codes = [...new Set((observers.value ?? []).map((o) => o.iata?.toUpperCase() ?? "").filter((code) => code !== ""))].sort();
+  const codes = [
+    ...new Set((observers.value ?? []).map((o) => o.iata?.toUpperCase() ?? "").filter((code) => code !== "")),
+  ].sort();
   const toggle = (code: string): void => {
-    const next = scope.regions.includes(code) ? scope.regions.filter((c) => c !== code) : [...scope.regions, code];
+    const next = scope.regions.includes(code)
+      ? scope.regions.filter((c) => c !== code)
+      : [...scope.regions, code];
     setQuery({ region: next.length === codes.length ? "" : next.join(",") });
   };
   const one = (["node", "observer", "channel"] as const).filter((name) => scope[name] !== "");
@@ -157,7 +175,11 @@ function ScopeBar({ scope, widened }: { scope: Scope; widened: boolean }) {
             {widened ? "All time" : scope.window.label}
           </>
         }
-        items={TIME_WINDOWS.map((w) => ({ key: w.key, label: w.label, chosen: widened ? w.seconds === null : w.key === scope.window.key }))}
+        items={TIME_WINDOWS.map((w) => ({
+          key: w.key,
+          label: w.label,
+          chosen: widened ? w.seconds === null : w.key === scope.window.key,
+        }))}
         onPick={(timeWindow) => setQuery({ timeWindow })}
       />
       {codes.length >= 2 ? (
@@ -176,7 +198,13 @@ function ScopeBar({ scope, widened }: { scope: Scope; widened: boolean }) {
         />
       ) : null}
       {one.map((name) => (
-        <button key={name} type="button" class="chip set x" onClick={() => setQuery({ [name]: "" })} aria-label={`Remove ${name} ${scope[name]}`}>
+        <button
+          key={name}
+          type="button"
+          class="chip set x"
+          onClick={() => setQuery({ [name]: "" })}
+          aria-label={`Remove ${name} ${scope[name]}`}
+        >
           <span class="k">{name}</span>
           <span class="mono">{scope[name].length > 12 ? `${scope[name].slice(0, 8)}…` : scope[name]}</span>
           <Icon name="close" />
@@ -191,7 +219,12 @@ function SavedMenu({ current }: { current: string }) {
   const own = saved.value;
   const items = [
     ...SAVED_FILTERS.map((f) => ({ key: f.expression, label: f.name, chosen: f.expression === current })),
-    ...own.map((f) => ({ key: f.expression, label: f.name, note: "yours", chosen: f.expression === current })),
+    ...own.map((f) => ({
+      key: f.expression,
+      label: f.name,
+      note: "yours",
+      chosen: f.expression === current,
+    })),
   ];
   return (
     <Menu

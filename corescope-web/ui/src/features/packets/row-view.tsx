@@ -1,5 +1,6 @@
 import { memo } from "../../ui/memo";
 import { clock, count, dayClock, utc } from "../../lib/format";
+import { type HopIndex, hopTitle } from "../../lib/hops";
 import { type Detail, detailText } from "../../lib/packet";
 import { payloadKind } from "../../lib/payload";
 import { Icon } from "../../ui/icon";
@@ -16,14 +17,24 @@ interface Props {
   readonly focused: boolean;
   readonly fresh: boolean;
   readonly nowMs: number;
-  /** Names of nodes by key, for the titles of hops. */
-  readonly names: ReadonlyMap<string, string>;
+  /** Names of hops. */
+  readonly hops: HopIndex;
   /** The row's own counters, so that a changed row is drawn anew. */
   readonly observations: number;
 }
 
 /** The cells of a row, in order; the head has the same. */
-export const COLUMNS = ["Time", "Type", "Hash", "Size", "SNR dB", "Path", "Observer", "Obs", "Details"] as const;
+export const COLUMNS = [
+  "Time",
+  "Type",
+  "Hash",
+  "Size",
+  "SNR dB",
+  "Path",
+  "Observer",
+  "Obs",
+  "Details",
+] as const;
 
 /** Id of the element of a row, for `aria-activedescendant`. */
 export const rowId = (index: number): string => `packet-${index}`;
@@ -33,7 +44,7 @@ function sameDay(a: number, b: number): boolean {
 }
 
 /** One transmission. */
-export const RowView = memo(function RowView({ row, index, selected, focused, fresh, nowMs, names }: Props) {
+export const RowView = memo(function RowView({ row, index, selected, focused, fresh, nowMs, hops }: Props) {
   const kind = payloadKind(row.payloadType);
   const time = row.firstMs;
   return (
@@ -49,7 +60,11 @@ export const RowView = memo(function RowView({ row, index, selected, focused, fr
     >
       <i class="stripe" />
       <span role="gridcell" class="mono time" title={time === null ? undefined : utc(time)}>
-        {time === null ? "–" : sameDay(time, nowMs) ? clock(time) : dayClock(time, nowMs).replace(/:\d\d$/, "")}
+        {time === null
+          ? "–"
+          : sameDay(time, nowMs)
+            ? clock(time)
+            : dayClock(time, nowMs).replace(/:\d\d$/, "")}
       </span>
       <span role="gridcell" class="c-type">
         <TypeBadge kind={kind} />
@@ -64,7 +79,7 @@ export const RowView = memo(function RowView({ row, index, selected, focused, fr
         <Signal snr={row.snr} />
       </span>
       <span role="gridcell" class="c-path">
-        <PathCell row={row} names={names} />
+        <PathCell row={row} index={hops} />
       </span>
       <span role="gridcell" class="c-obs t2">
         <Name text={row.observer} />
@@ -79,18 +94,18 @@ export const RowView = memo(function RowView({ row, index, selected, focused, fr
   );
 });
 
-function PathCell({ row, names }: { row: Row; names: ReadonlyMap<string, string> }) {
+function PathCell({ row, index }: { row: Row; index: HopIndex }) {
   if (row.hops.length === 0) return <span class="muted">direct</span>;
   const most = SHOWN_HOPS[(row.hops[0]?.length ?? 2) / 2] ?? 3;
   const hidden = row.hops.length - most;
   return (
     <>
       <span class="hxs">
-        {row.hops.slice(0, most).map((hop, at) => {
-          const key = row.resolved[at];
+        {row.hops.slice(0, most).map((prefix, at) => {
+          const hop = index.hop(prefix, row.resolved[at]);
           return (
-            <span key={at} class={`hx ${key ? "certain" : "unknown"}`} title={key ? (names.get(key) ?? key) : "not resolved"}>
-              {hop}
+            <span key={at} class={`hx ${index.isEmpty ? "unknown" : hop.trust}`} title={hopTitle(hop)}>
+              {prefix}
             </span>
           );
         })}

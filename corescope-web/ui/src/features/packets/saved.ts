@@ -24,7 +24,9 @@ function own(): SavedFilter[] {
   try {
     const value: unknown = JSON.parse(recall(KEY) ?? "[]");
     return Array.isArray(value)
-      ? value.filter((f): f is SavedFilter => typeof f?.name === "string" && typeof f?.expression === "string")
+      ? value.filter(
+          (f): f is SavedFilter => typeof f?.name === "string" && typeof f?.expression === "string",
+        )
       : [];
   } catch {
     return [];

@@ -62,15 +62,17 @@ export function subscription(scope: Scope, filter: string): string {
   if (filter) parts.push(`(${filter})`);
   if (scope.regions.length > 0) parts.push(`iata in (${scope.regions.map(quoted).join(", ")})`);
   const observers = scope.observer.split(",").filter((id) => id.trim() !== "");
-  if (observers.length > 0) parts.push(`observer_id in (${observers.map((id) => quoted(id.trim())).join(", ")})`);
+  if (observers.length > 0)
+    parts.push(`observer_id in (${observers.map((id) => quoted(id.trim())).join(", ")})`);
   if (scope.channel) parts.push(`payload.channel == ${quoted(scope.channel)}`);
-  if (scope.node) parts.push(`(routed_through contains ${quoted(scope.node)} || payload.pubKey == ${quoted(scope.node)})`);
+  if (scope.node)
+    parts.push(`(routed_through contains ${quoted(scope.node)} || payload.pubKey == ${quoted(scope.node)})`);
   return parts.length === 1 && filter && parts[0] === `(${filter})` ? filter : parts.join(" && ");
 }
 
 /** The query of `GET /api/packets` for a scope, as of a moment. */
 export function listQuery(scope: Scope, filter: string, nowMs: number): Record<string, string> {
-  const query: Record<string, string> = {};
+  const query: Record<string, string> = { groupByHash: "true" };
   if (scope.window.seconds !== null) query["since"] = iso(nowMs - scope.window.seconds * 1000);
   if (scope.regions.length > 0) query["region"] = scope.regions.join(",");
   if (scope.node) query["node"] = scope.node;

@@ -106,7 +106,10 @@ export class PacketSession {
 
   private async countAll(run: number, scope: Scope): Promise<void> {
     try {
-      const page = await getJson<PacketPage>("api/packets", { ...listQuery(scope, "", this.nowMs()), limit: 1 });
+      const page = await getJson<PacketPage>("api/packets", {
+        ...listQuery(scope, "", this.nowMs()),
+        limit: 1,
+      });
       if (run === this.run) this.unfiltered.value = page.total;
     } catch {
       if (run === this.run) this.unfiltered.value = null;

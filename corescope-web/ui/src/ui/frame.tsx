@@ -1,13 +1,16 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Failed, Skeleton } from "../../ui/states";
-import { type Dissection, dissect } from "./dissection";
+import { Failed, Skeleton } from "./states";
+import { type Dissection, dissect } from "../api/dissection";
 import { Dissector } from "./dissector";
 
-type State = { readonly kind: "loading" } | { readonly kind: "failed"; readonly error: unknown } | { readonly kind: "ready"; readonly dissection: Dissection };
+type State =
+  | { readonly kind: "loading" }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "ready"; readonly dissection: Dissection };
 
-/** The frame of one observation, dissected by the server. */
-export function Fields({ hex }: { hex: string }) {
+/** A frame, dissected by the server. */
+export function Frame({ hex }: { hex: string }) {
   const state = useSignal<State>({ kind: "loading" });
   const again = useSignal(0);
   useEffect(() => {
@@ -26,6 +29,7 @@ export function Fields({ hex }: { hex: string }) {
   }, [hex, again.value]);
   const now = state.value;
   if (now.kind === "loading") return <Skeleton lines={10} label="The frame is being dissected" />;
-  if (now.kind === "failed") return <Failed what="The frame could not be dissected" error={now.error} retry={() => again.value++} />;
+  if (now.kind === "failed")
+    return <Failed what="The frame could not be dissected" error={now.error} retry={() => again.value++} />;
   return <Dissector dissection={now.dissection} />;
 }

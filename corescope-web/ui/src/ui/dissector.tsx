@@ -1,10 +1,18 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { byteHex, byteText } from "../../lib/hex";
-import { bitText, type Field, fieldAt, linesOf, tints } from "../../lib/field-tree";
-import { Icon } from "../../ui/icon";
-import type { Dissection } from "./dissection";
+import { byteHex, byteText } from "../lib/hex";
+import { bitText, type Field, fieldAt, linesOf, tints } from "../lib/field-tree";
+import { Icon } from "./icon";
+import type { Dissection } from "../api/dissection";
 
-const TINT_CLASS = { header: "bc-h", transport: "bc-x", path: "bc-p", payload: "bc-c", key: "bc-k", sign: "bc-s", plain: "bc-t" } as const;
+const TINT_CLASS = {
+  header: "bc-h",
+  transport: "bc-x",
+  path: "bc-p",
+  payload: "bc-c",
+  key: "bc-k",
+  sign: "bc-s",
+  plain: "bc-t",
+} as const;
 const LINE_BYTES = 16;
 
 /** Tree and hex of a frame: one model, so that a chosen field lights its bytes and a chosen byte its field. */
@@ -19,7 +27,10 @@ export function Dissector({ dissection }: { readonly dissection: Dissection }) {
     setSpaceName("frame");
   }, [dissection]);
   const lines = useMemo(() => linesOf(dissection.fields, folded), [dissection, folded]);
-  const byId = useMemo(() => new Map(linesOf(dissection.fields, new Set()).map((line) => [line.field.id, line.field])), [dissection]);
+  const byId = useMemo(
+    () => new Map(linesOf(dissection.fields, new Set()).map((line) => [line.field.id, line.field])),
+    [dissection],
+  );
   const space = dissection.spaces.find((s) => s.name === spaceName) ?? dissection.spaces[0];
   const lit = byId.get(hover || chosen) ?? null;
   const choose = (field: Field | null): void => {
@@ -31,14 +42,23 @@ export function Dissector({ dissection }: { readonly dissection: Dissection }) {
     if (!next.delete(id)) next.add(id);
     setFolded(next);
   };
-  const at = Math.max(0, lines.findIndex((line) => line.field.id === chosen));
+  const at = Math.max(
+    0,
+    lines.findIndex((line) => line.field.id === chosen),
+  );
   const key = (event: KeyboardEvent): void => {
     const field = lines[at]?.field;
-    const step: Record<string, number> = { ArrowDown: chosen ? at + 1 : 0, ArrowUp: at - 1, Home: 0, End: lines.length - 1 };
+    const step: Record<string, number> = {
+      ArrowDown: chosen ? at + 1 : 0,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: lines.length - 1,
+    };
     const next = step[event.key];
     if (next !== undefined) choose(lines[Math.max(0, Math.min(lines.length - 1, next))]?.field ?? null);
     else if (event.key === "ArrowRight" && field && folded.has(field.id)) fold(field.id);
-    else if (event.key === "ArrowLeft" && field && field.children.length > 0 && !folded.has(field.id)) fold(field.id);
+    else if (event.key === "ArrowLeft" && field && field.children.length > 0 && !folded.has(field.id))
+      fold(field.id);
     else return;
     event.preventDefault();
   };
@@ -164,20 +184,31 @@ interface HexProps {
 
 function HexDump({ dissection, spaceName, lit, onSpace, onByte }: HexProps) {
   const bytes = dissection.spaces.find((s) => s.name === spaceName)?.bytes ?? new Uint8Array();
-  const tint = useMemo(() => tints(dissection.fields, spaceName, bytes.length), [dissection, spaceName, bytes]);
-  const on = (offset: number): boolean => lit !== null && lit.space === spaceName && offset >= lit.start && offset < lit.end;
+  const tint = useMemo(
+    () => tints(dissection.fields, spaceName, bytes.length),
+    [dissection, spaceName, bytes],
+  );
+  const on = (offset: number): boolean =>
+    lit !== null && lit.space === spaceName && offset >= lit.start && offset < lit.end;
   const rows = Array.from({ length: Math.ceil(bytes.length / LINE_BYTES) }, (_, row) => row * LINE_BYTES);
   return (
     <div class="bytes">
       <div class="hexhead">
         <span class="seg small" role="group" aria-label="Bytes">
           {dissection.spaces.map((s) => (
-            <button key={s.name} type="button" aria-pressed={s.name === spaceName} onClick={() => onSpace(s.name)}>
+            <button
+              key={s.name}
+              type="button"
+              aria-pressed={s.name === spaceName}
+              onClick={() => onSpace(s.name)}
+            >
               {s.label} <span class="muted">&nbsp;{s.bytes.length}</span>
             </button>
           ))}
         </span>
-        <span class="muted grow num">{lit && lit.space === spaceName ? place(lit) : `${bytes.length} bytes`}</span>
+        <span class="muted grow num">
+          {lit && lit.space === spaceName ? place(lit) : `${bytes.length} bytes`}
+        </span>
         <button
           type="button"
           class="btn quiet small icon"
@@ -224,4 +255,3 @@ function place(field: Field): string {
   const low = 31 - Math.clz32(field.mask & -field.mask);
   return high === low ? `${where}, bit ${high}` : `${where}, bits ${high} – ${low}`;
 }
-

@@ -1,6 +1,6 @@
-import { postJson } from "../../api/client";
-import type { Field, Tint } from "../../lib/field-tree";
-import { bytesOf } from "../../lib/hex";
+import { postJson } from "./client";
+import type { Field, Tint } from "../lib/field-tree";
+import { bytesOf } from "../lib/hex";
 
 /** A run of bytes that fields count in. */
 export interface Space {
@@ -30,7 +30,11 @@ export interface TreeNode {
   readonly bits?: readonly number[] | null;
   readonly meaning?: string | null;
   readonly fields?: readonly TreeNode[] | null;
-  readonly decrypted?: { readonly key: string; readonly plaintext: string; readonly fields: readonly TreeNode[] } | null;
+  readonly decrypted?: {
+    readonly key: string;
+    readonly plaintext: string;
+    readonly fields: readonly TreeNode[];
+  } | null;
 }
 
 /** The tree of one frame as the server writes it. */
@@ -67,7 +71,9 @@ export function dissectionOf(tree: Tree, hex: string): Dissection {
       children.push(...node.decrypted.fields.map((child, at) => build(child, `${id}.p${at}`, name, "plain")));
     }
     if (children.length > FOLD_ABOVE) folded.push(id);
-    const found = issues.findIndex((issue) => space === "frame" && issue.field === node.name && issue.offset === node.offset);
+    const found = issues.findIndex(
+      (issue) => space === "frame" && issue.field === node.name && issue.offset === node.offset,
+    );
     return {
       id,
       label: sentence(node.name),
@@ -83,7 +89,13 @@ export function dissectionOf(tree: Tree, hex: string): Dissection {
   };
   const fields = tree.fields.map((node, at) => build(node, String(at), "frame", "payload"));
   const rest = issues.map((issue) => issue.message).join("; ");
-  return { summary: tree.summary ?? "", error: [tree.message ?? "", rest].filter((text) => text !== "").join("; "), fields, spaces, folded };
+  return {
+    summary: tree.summary ?? "",
+    error: [tree.message ?? "", rest].filter((text) => text !== "").join("; "),
+    fields,
+    spaces,
+    folded,
+  };
 }
 
 function tintOf(name: string, inherited: Tint): Tint {
