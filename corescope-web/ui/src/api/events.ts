@@ -1,18 +1,25 @@
-import type { Packet, Observation } from "./types";
+import type { Observation, Packet } from "./types";
 
-/** What the live socket says, taken apart and checked. */
+/** What the live socket (version 2) says, taken apart and checked. `cursor` resumes behind the message. */
 export type LiveMessage =
+  | { readonly kind: "hello"; readonly cursor: string; readonly filter: string }
   | { readonly kind: "packet"; readonly cursor: string; readonly packet: Packet }
   | {
-      readonly kind: "observation";
+      readonly kind: "observations";
       readonly cursor: string;
       readonly hash: string;
-      readonly observation: Observation;
+      /** Observations there are now. */
       readonly count: number;
+      /** The new ones, newest first. */
+      readonly observations: readonly Observation[];
     }
-  | { readonly kind: "filter"; readonly filter: string; readonly cursor: string }
+  | { readonly kind: "filter"; readonly cursor: string; readonly filter: string }
   | { readonly kind: "gap"; readonly cursor: string }
+  | { readonly kind: "heartbeat"; readonly cursor: string }
+  | { readonly kind: "error" }
   | { readonly kind: "other" };
+
+const OTHER: LiveMessage = { kind: "other" };
 
 /** Reads one text frame; anything unknown is `other`, so that a newer server does no harm. */
 export function readMessage(text: string): LiveMessage {
@@ -20,35 +27,43 @@ export function readMessage(text: string): LiveMessage {
   try {
     value = JSON.parse(text);
   } catch {
-    return { kind: "other" };
+    return OTHER;
   }
-  if (!isObject(value)) return { kind: "other" };
+  if (!isObject(value)) return OTHER;
   const cursor = typeof value["cursor"] === "string" ? value["cursor"] : "";
-  const data = value["data"];
+  const data = isObject(value["data"]) ? value["data"] : {};
   switch (value["type"]) {
-    case "packet":
-      return isObject(data) && typeof data["hash"] === "string"
-        ? { kind: "packet", cursor, packet: data as unknown as Packet }
-        : { kind: "other" };
-    case "observation":
-      return isObject(data) && typeof data["hash"] === "string"
-        ? {
-            kind: "observation",
-            cursor,
-            hash: data["hash"],
-            observation: data as unknown as Observation,
-            count: typeof data["observation_count"] === "number" ? data["observation_count"] : 0,
-          }
-        : { kind: "other" };
+    case "hello":
+      return { kind: "hello", cursor, filter: textOf(data, "filter") };
     case "filter":
-      return { kind: "filter", cursor, filter: typeof value["filter"] === "string" ? value["filter"] : "" };
+      return { kind: "filter", cursor, filter: textOf(data, "filter") };
+    case "transmission":
+      return textOf(data, "hash") ? { kind: "packet", cursor, packet: data as unknown as Packet } : OTHER;
+    case "observations":
+      return textOf(data, "hash") && Array.isArray(data["observations"])
+        ? {
+            kind: "observations",
+            cursor,
+            hash: textOf(data, "hash"),
+            count: typeof data["observation_count"] === "number" ? data["observation_count"] : 0,
+            observations: data["observations"] as readonly Observation[],
+          }
+        : OTHER;
     case "gap":
       return { kind: "gap", cursor };
+    case "heartbeat":
+      return { kind: "heartbeat", cursor };
+    case "error":
+      return { kind: "error" };
     default:
-      return { kind: "other" };
+      return OTHER;
   }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(data: Record<string, unknown>, key: string): string {
+  return typeof data[key] === "string" ? data[key] : "";
 }

@@ -55,6 +55,9 @@ export class LiveFeed {
   private cursor = "";
   private retryMs = FIRST_RETRY_MS;
   private timer: number | null = null;
+  /** The server has greeted on this socket. */
+  private greeted = false;
+  /** The filter of the listener is in force. */
   private confirmed = false;
   private waiting: (() => void)[] = [];
   private arrivals: number[] = [];
@@ -95,20 +98,29 @@ export class LiveFeed {
     if (same) return Promise.resolve();
     this.confirmed = false;
     this.cursor = "";
-    if (this.socket?.readyState === WebSocket.OPEN) this.sendFilter(this.socket);
+    if (this.socket && this.greeted) this.sendFilter(this.socket);
     else if (this.state.value.kind === "waiting") return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.world.setTimer(resolve, CONFIRM_MS);
-      this.waiting.push(() => {
+      const timer = this.world.setTimer(() => {
+        this.waiting = this.waiting.filter((waiter) => waiter !== done);
+        resolve();
+      }, CONFIRM_MS);
+      const done = (): void => {
         this.world.clearTimer(timer);
         resolve();
-      });
+      };
+      this.waiting.push(done);
     });
   }
 
   /** Ends the subscription of a listener, if it is still the one. */
   unsubscribe(listener: LiveListener): void {
-    if (this.listener === listener) this.listener = null;
+    if (this.listener !== listener) return;
+    this.listener = null;
+    if (listener.filter === "") return;
+    this.confirmed = false;
+    this.cursor = "";
+    if (this.socket && this.greeted) this.sendFilter(this.socket);
   }
 
   private connect(): void {
@@ -116,42 +128,35 @@ export class LiveFeed {
     if (this.timer !== null) this.world.clearTimer(this.timer);
     this.timer = null;
     this.state.value = { kind: "connecting" };
+    this.greeted = false;
     const socket = this.world.open(this.resumeUrl());
     this.socket = socket;
-    socket.onopen = () => this.opened(socket);
     socket.onmessage = (event) => {
-      if (this.socket === socket && typeof event.data === "string") this.receive(event.data);
+      if (this.socket === socket && typeof event.data === "string") this.receive(socket, event.data);
     };
     socket.onclose = () => {
       if (this.socket === socket) this.lost();
     };
   }
 
+  /** With a cursor the stream goes on behind it; without, it begins now and the filter is told after the greeting. */
   private resumeUrl(): string {
     const url = new URL(this.url);
     url.searchParams.set("v", "2");
-    if (this.cursor) url.searchParams.set("since", this.cursor);
-    if (this.listener?.filter) url.searchParams.set("filter", this.listener.filter);
+    if (this.cursor) {
+      url.searchParams.set("since", this.cursor);
+      if (this.listener?.filter) url.searchParams.set("filter", this.listener.filter);
+    }
     return url.href;
   }
 
-  private opened(socket: WebSocket): void {
-    this.retryMs = FIRST_RETRY_MS;
-    this.state.value = { kind: "live" };
-    if (!this.cursor) {
-      this.confirmed = false;
-      this.sendFilter(socket);
-    } else {
-      this.confirmed = true;
-    }
-  }
-
   private sendFilter(socket: WebSocket): void {
-    socket.send(JSON.stringify({ type: "filter", filter: this.listener?.filter ?? "" }));
+    socket.send(JSON.stringify({ type: "subscribe", filter: this.listener?.filter ?? "" }));
   }
 
   private lost(): void {
     this.socket = null;
+    this.greeted = false;
     this.release();
     if (this.closed) return;
     const wait = this.retryMs * (0.75 + 0.5 * this.world.random());
@@ -160,28 +165,41 @@ export class LiveFeed {
     this.timer = this.world.setTimer(() => this.connect(), wait);
   }
 
-  private receive(text: string): void {
+  private receive(socket: WebSocket, text: string): void {
     const message = readMessage(text);
-    if (message.kind === "filter") {
-      if (message.filter !== (this.listener?.filter ?? "")) return;
-      const missed = !this.confirmed && this.waiting.length === 0;
-      this.confirmed = true;
-      if (message.cursor) this.cursor = message.cursor;
+    if (message.kind === "hello" || message.kind === "filter") {
+      this.agreed(socket, message.kind, message.filter, message.cursor);
+    } else if (message.kind === "error") {
+      // The expression was refused: the list will say where it is wrong. Whoever waits need not wait longer.
       this.release();
-      // Confirmed without anyone waiting: the socket came (back) after the list was asked for.
-      if (missed) this.listener?.onGap();
-      return;
-    }
-    if (!this.confirmed) return;
-    if (message.kind === "gap") {
+    } else if (this.confirmed && message.kind !== "other") {
       if (message.cursor) this.cursor = message.cursor;
-      this.listener?.onGap();
+      if (message.kind === "gap") this.listener?.onGap();
+      else if (message.kind !== "heartbeat") {
+        if (message.kind === "packet") this.count();
+        this.listener?.onMessage(message);
+      }
+    }
+  }
+
+  /** The greeting or a confirmation tells which filter is in force. */
+  private agreed(socket: WebSocket, kind: "hello" | "filter", filter: string, cursor: string): void {
+    const resumed = kind === "hello" && this.cursor !== "";
+    if (kind === "hello") {
+      this.greeted = true;
+      this.retryMs = FIRST_RETRY_MS;
+      this.state.value = { kind: "live" };
+    }
+    if (filter !== (this.listener?.filter ?? "")) {
+      if (kind === "hello") this.sendFilter(socket);
       return;
     }
-    if (message.kind === "other") return;
-    if (message.cursor) this.cursor = message.cursor;
-    if (message.kind === "packet") this.count();
-    this.listener?.onMessage(message);
+    const missed = !resumed && !this.confirmed && this.waiting.length === 0;
+    this.confirmed = true;
+    this.cursor = cursor;
+    this.release();
+    // Confirmed without anyone waiting: the socket came after the list was asked for.
+    if (missed) this.listener?.onGap();
   }
 
   private release(): void {

@@ -8,6 +8,7 @@ import { Failed, Skeleton } from "../ui/states";
 import { PacketInspector } from "../features/packet/panel";
 import { PacketsPage } from "../features/packets/page";
 import { NotFound } from "./not-found";
+import { PaletteHost } from "./palette";
 import { BottomBar, Rail } from "./rail";
 import { Header } from "./header";
 import { openParam, route, setQuery } from "./router";
@@ -38,6 +39,7 @@ export function Shell() {
       <Rail />
       <Page page={page} param={route.value.param} />
       <BottomBar />
+      <PaletteHost />
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { LiveMessage } from "../../api/events";
 import type { PacketPage } from "../../api/types";
-import { mergeObservation, type Row, rowOf } from "./row";
+import { mergeObservations, type Row, rowOf } from "./row";
 
 /** Rows of one request of the history below the live part. */
 export const PAGE_ROWS = 100;
@@ -139,9 +139,9 @@ export class PacketList {
     let added = 0;
     for (const message of messages) {
       if (message.kind === "packet") added += this.addPacket(message.packet);
-      else if (message.kind === "observation") {
+      else if (message.kind === "observations") {
         const row = this.byHash.get(message.hash);
-        if (row) mergeObservation(row, message.observation, message.count);
+        if (row) mergeObservations(row, message.observations, message.count);
       }
     }
     if (this.live.length > LIVE_MAX) this.stale.value = true;

@@ -37,13 +37,15 @@ export function rowOf(packet: Packet): Row {
   };
 }
 
-/** Merges a further observation into its row. The longest path speaks for the group, as in the list the server gives. */
-export function mergeObservation(row: Row, observation: Observation, count: number): void {
+/** Merges further observations into their row. The longest path speaks for the group, as in the list the server gives. */
+export function mergeObservations(row: Row, observations: readonly Observation[], count: number): void {
   row.observations = Math.max(row.observations, count);
-  const hops = parseHops(observation.path_json);
-  if (hops.length <= row.hops.length) return;
-  row.hops = hops;
-  row.resolved = observation.resolved_path ?? [];
-  row.snr = observation.snr;
-  row.observer = observation.observer_name || observation.observer_id || row.observer;
+  for (const observation of observations) {
+    const hops = parseHops(observation.path_json);
+    if (hops.length <= row.hops.length) continue;
+    row.hops = hops;
+    row.resolved = observation.resolved_path ?? [];
+    row.snr = observation.snr;
+    row.observer = observation.observer_name || observation.observer_id || row.observer;
+  }
 }
