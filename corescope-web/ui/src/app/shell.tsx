@@ -25,7 +25,7 @@ export function Shell() {
     else heading?.focus({ preventScroll: true });
   }, [page]);
   return (
-    <div class="app">
+    <div class={`app${page === "map" ? " rail-icons" : ""}`}>
       <a
         class="btn skip"
         href="#main"

@@ -4,20 +4,20 @@ import { PMTiles, Protocol } from "pmtiles";
 import { address } from "../../api/client";
 import tilesUrl from "../../../generated/basemap.pmtiles?url";
 import type { Camera } from "./camera";
-import type { MapColours } from "./palette";
+import { type MapColours, mix } from "./palette";
 
 /** The embedded basemap in a style: water, three faint shoal lines, land, shore, borders. */
 export function basemapStyle(colours: MapColours): StyleSpecification {
-  const shoal = (id: string, gap: number): StyleSpecification["layers"][number] => ({
+  // Opaque, the widest first: see-through lines would show where their parts overlap.
+  const shoal = (id: string, width: number, share: number): StyleSpecification["layers"][number] => ({
     id,
     type: "line",
     source: "base",
     "source-layer": "coast",
     layout: { "line-join": "round" },
     paint: {
-      "line-color": colours.shore,
-      "line-opacity": 0.07,
-      "line-width": ["interpolate", ["linear"], ["zoom"], 2, gap / 4, 8, gap, 12, gap * 1.5],
+      "line-color": mix(colours.water, colours.shore, share),
+      "line-width": ["interpolate", ["linear"], ["zoom"], 2, width / 4, 8, width, 12, width * 1.5],
     },
   });
   return {
@@ -25,9 +25,9 @@ export function basemapStyle(colours: MapColours): StyleSpecification {
     sources: { base: { type: "vector", url: `pmtiles://${address(tilesUrl)}` } },
     layers: [
       { id: "water", type: "background", paint: { "background-color": colours.water } },
-      shoal("shoal-3", 44),
-      shoal("shoal-2", 26),
-      shoal("shoal-1", 12),
+      shoal("shoal-3", 44, 0.06),
+      shoal("shoal-2", 26, 0.12),
+      shoal("shoal-1", 12, 0.18),
       {
         id: "land",
         type: "fill",

@@ -7,6 +7,8 @@ import type { Spot } from "./model";
 const RADIUS_PX = 26;
 /** Fewer than this are drawn one by one. */
 const MIN_SIZE = 4;
+/** Height of a pill and a little air. */
+const PILL_HEIGHT_PX = 24;
 /** From this zoom on nothing is gathered. */
 const MAX_ZOOM = 13;
 
@@ -67,10 +69,36 @@ export function gather(spots: readonly Spot[], zoom: number, on = true): Gathere
     if (there) there.push(seed);
     else grid.set(cell, [seed]);
   }
+  const merged = merge(seeds.filter((seed) => seed.spots.length >= MIN_SIZE).map(clusterOf), worldPx(zoom));
   return {
     singles: seeds.filter((seed) => seed.spots.length < MIN_SIZE).flatMap((seed) => seed.spots),
-    clusters: seeds.filter((seed) => seed.spots.length >= MIN_SIZE).map(clusterOf),
+    clusters: merged,
   };
+}
+
+/** Px that a pill takes, about. */
+function pillPx(cluster: Cluster): number {
+  return 34 + 22 * Math.min(3, cluster.roles.length);
+}
+
+/** Clusters whose pills would lie over one another become one. */
+function merge(clusters: readonly Cluster[], size: number): Cluster[] {
+  const done: Cluster[] = [];
+  for (let cluster of [...clusters].sort((a, b) => b.spots.length - a.spots.length)) {
+    for (;;) {
+      const at = done.findIndex(
+        (other) =>
+          Math.abs(other.x - cluster.x) * size < (pillPx(other) + pillPx(cluster)) / 2 &&
+          Math.abs(other.y - cluster.y) * size < PILL_HEIGHT_PX,
+      );
+      const other = done[at];
+      if (!other) break;
+      done.splice(at, 1);
+      cluster = clusterOf({ x: other.x, y: other.y, spots: [...other.spots, ...cluster.spots] });
+    }
+    done.push(cluster);
+  }
+  return done;
 }
 
 function clusterOf(seed: Seed): Cluster {

@@ -1,3 +1,4 @@
+import { emojiRuns } from "../../lib/format";
 import { type Camera, mercatorY, type Point, projector, worldPx } from "./camera";
 import type { Cluster, Gathered } from "./cluster";
 import { drawCluster, drawLabel, drawMark, labelBoxes, MARK_RADIUS, measure, pillWidth } from "./draw";
@@ -101,9 +102,19 @@ function priority(spot: Spot, scene: Scene): number {
 }
 
 function labelText(spot: Spot, scene: Scene): string {
-  const name = spot.name.length > 28 ? `${spot.name.slice(0, 27)}…` : spot.name;
+  const plain = withoutEmoji(spot.name) || spot.prefix;
+  const name = plain.length > 28 ? `${plain.slice(0, 27)}…` : plain;
   if (!scene.prefixes || spot.role !== "repeater") return scene.names ? name : spot.prefix;
   return scene.names ? `${spot.prefix} ${name}` : spot.prefix;
+}
+
+/** Emoji would shine through the quiet map, so names go without them here. */
+function withoutEmoji(name: string): string {
+  return emojiRuns(name)
+    .map((run) => (run.emoji ? " " : run.text))
+    .join("")
+    .replaceAll(/\s+/g, " ")
+    .trim();
 }
 
 interface Placed {
@@ -139,7 +150,7 @@ function drawTowns(
 ): void {
   const { camera, colours } = scene;
   // The farther out, the larger a town must be: rank is ten times log2 of its inhabitants.
-  const least = 235 - camera.zoom * 10.5;
+  const least = 243 - camera.zoom * 10.5;
   let looked = 0;
   for (const town of scene.towns) {
     if (town.rank < least || looked >= TOWNS_MAX) break;

@@ -5,7 +5,7 @@ import { useApp } from "../../app/context";
 import { Header } from "../../app/header";
 import { formatRoute, go, route, setQuery } from "../../app/router";
 import { count } from "../../lib/format";
-import { boundsOf } from "../../lib/geo";
+import { boundsOf, type Place } from "../../lib/geo";
 import { recall, remember } from "../../lib/memory";
 import { Icon } from "../../ui/icon";
 import { Blank, Failed, Skeleton } from "../../ui/states";
@@ -180,23 +180,30 @@ function Nothing({ any, onAll }: { any: boolean; onAll: () => void }) {
   );
 }
 
+/** Where the map opens, once the size of its box is known: an address, a node, where it was left, or all of the mesh. */
 function startCamera(
   query: ReadonlyMap<string, string>,
-  node: { lat: number; lon: number } | undefined,
-  places: readonly { lat: number; lon: number }[],
-): Camera {
-  const view = { width: Math.max(320, innerWidth - 500), height: Math.max(320, innerHeight - 100) };
+  node: Place | undefined,
+  places: readonly Place[],
+): (width: number, height: number) => Camera {
   const [lat, lon, zoom] = ["lat", "lon", "zoom"].map((name) => Number(query.get(name) ?? Number.NaN));
-  if (lat !== undefined && lon !== undefined && Math.abs(lat) <= 90 && Math.abs(lon) <= 180) {
-    return { center: { lat, lon }, zoom: zoom !== undefined && zoom > 0 && zoom <= 18 ? zoom : 11, ...view };
-  }
-  if (node) return { center: node, zoom: 12, ...view };
   const kept = readCamera(recall(CAMERA_KEY));
-  if (kept) return { ...kept, ...view };
-  const bounds = boundsOf(places);
-  return bounds
-    ? cameraFor(bounds, view.width, view.height)
-    : { center: { lat: 30, lon: 8 }, zoom: 1.2, ...view };
+  return (width, height) => {
+    if (lat !== undefined && lon !== undefined && Math.abs(lat) <= 90 && Math.abs(lon) <= 180) {
+      return {
+        center: { lat, lon },
+        zoom: zoom !== undefined && zoom > 0 && zoom <= 18 ? zoom : 11,
+        width,
+        height,
+      };
+    }
+    if (node) return { center: node, zoom: 12, width, height };
+    if (kept) return { ...kept, width, height };
+    const bounds = boundsOf(places);
+    return bounds
+      ? cameraFor(bounds, width, height)
+      : { center: { lat: 30, lon: 8 }, zoom: 1.2, width, height };
+  };
 }
 
 function readCamera(text: string | null): Pick<Camera, "center" | "zoom"> | null {

@@ -45,3 +45,16 @@ export function readColours(): MapColours {
     },
   };
 }
+
+/** Mixes two `#rrggbb` colours; `share` of the second. Anything else is left as the first. */
+export function mix(first: string, second: string, share: number): string {
+  const [a, b] = [first, second].map((colour) => /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour));
+  if (!a || !b) return first;
+  const part = (at: number): string => {
+    const [x, y] = [Number.parseInt(a[at] ?? "0", 16), Number.parseInt(b[at] ?? "0", 16)];
+    return Math.round(x + (y - x) * share)
+      .toString(16)
+      .padStart(2, "0");
+  };
+  return `#${part(1)}${part(2)}${part(3)}`;
+}

@@ -19,7 +19,8 @@ export interface MapHandle {
 interface Props {
   readonly spots: readonly Spot[];
   readonly selected: string;
-  readonly start: Camera;
+  /** Where it opens, for a size in px. */
+  readonly start: (width: number, height: number) => Camera;
   readonly clusters: boolean;
   readonly names: boolean;
   readonly prefixes: boolean;
@@ -97,10 +98,10 @@ class Drawing implements MapHandle {
   constructor(
     private readonly box: HTMLElement,
     private readonly canvas: HTMLCanvasElement,
-    start: Camera,
+    start: Props["start"],
     private readonly onPlain: () => void,
   ) {
-    this.camera = { ...start, width: box.clientWidth, height: box.clientHeight };
+    this.camera = start(Math.max(1, box.clientWidth), Math.max(1, box.clientHeight));
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(box);
     this.listen();
