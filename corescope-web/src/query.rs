@@ -53,7 +53,7 @@ impl<'a> Params<'a> {
     pub fn limit(&self, name: &str, default: usize, cap: usize) -> usize {
         match self.get(name).and_then(|v| v.trim().parse::<i64>().ok()) {
             Some(n) if n > 0 => usize::try_from(n).unwrap_or(cap).min(cap),
-            _ => default.min(cap),
+            _ => default,
         }
     }
 

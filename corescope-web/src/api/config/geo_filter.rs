@@ -124,15 +124,18 @@ fn rewrite(path: &Path, area: Option<&Area>) -> Result<(), ApiError> {
             .hint("the server must be able to write the configuration file and its folder")
     };
     let mut document = match read(path) {
-        Ok(Some(text)) => match jsonc::parse(&text).map(|d| d.to_value()) {
+        Ok(Some(text)) => match jsonc::parse(&text).map(|d| whole(&d)) {
             Ok(Value::Object(map)) => map,
             _ => return Err(refused(format!("{} is not a JSON object", path.display()))),
         },
         Ok(None) => Map::new(),
         Err(error) => return Err(refused(format!("cannot read {}: {error}", path.display()))),
     };
-    if std::fs::metadata(path).is_ok_and(|m| m.permissions().readonly()) {
-        return Err(refused(format!("{} is read-only", path.display())));
+    // A new file takes the place of the old one, which asks nothing of the old one's mode: it is tried by opening it.
+    if path.exists()
+        && let Err(error) = std::fs::OpenOptions::new().append(true).open(path)
+    {
+        return Err(refused(format!("cannot write {}: {error}", path.display())));
     }
     document.retain(|key, _| !key.eq_ignore_ascii_case("geo_filter"));
     if let Some(area) = area {
@@ -144,6 +147,17 @@ fn rewrite(path: &Path, area: Option<&Area>) -> Result<(), ApiError> {
     config::load(&config::Input { file: Some(("config.json", &text)), ..Default::default() })
         .map_err(|error| ApiError::internal("config", &error))?;
     replace(path, &text).map_err(|error| refused(format!("cannot write {}: {error}", path.display())))
+}
+
+/// The value with the keys that begin with `_` too: they are the file's own documentation.
+fn whole(document: &jsonc::Spanned) -> Value {
+    match &document.node {
+        jsonc::Node::Scalar(value) => value.clone(),
+        jsonc::Node::Array(items) => items.iter().map(whole).collect(),
+        jsonc::Node::Object(members) => {
+            Value::Object(members.iter().map(|(key, value)| (key.clone(), whole(value))).collect())
+        }
+    }
 }
 
 fn read(path: &Path) -> std::io::Result<Option<String>> {

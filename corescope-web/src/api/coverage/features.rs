@@ -65,8 +65,7 @@ pub struct CellProperties {
     pub cell: String,
     /// Receptions.
     pub count: u64,
-    /// Best SNR, dB; absent when none was measured.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Best SNR, dB; null when none was measured.
     pub best_snr: Option<f64>,
     /// Whether any reception has an SNR.
     pub has_sig: bool,
@@ -80,20 +79,29 @@ pub struct CellProperties {
 /// One node heard inside a hexagon.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HeardNode {
-    /// The key as heard: a full key or its first 2 or 3 bytes, lower-case hex.
+    /// The longest form of the key as heard: a full key or its first 2 or 3 bytes, lower-case hex.
     pub prefix: String,
-    /// The node's name where exactly one node has that key.
+    /// The node's name; absent where no node, or more than one, has that key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Latest SNR, dB; absent when none was measured.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// SNR of the latest reception, dB; null when it was not measured.
     pub snr: Option<f64>,
     /// Receptions.
     pub count: u64,
 }
 
+/// Which node a key as heard stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// Its whole key.
+    pub key: String,
+    /// Its name, when it may be shown.
+    pub name: Option<String>,
+}
+
 struct Heard<'a> {
-    snr: Option<(&'a str, f64)>,
+    prefix: &'a str,
+    latest: &'a Reception,
     count: u64,
 }
 
@@ -101,11 +109,17 @@ struct Heard<'a> {
 struct Gathered<'a> {
     count: u64,
     best: Option<f64>,
+    /// By whole key where it is certain, else by the key as heard.
     nodes: HashMap<&'a str, Heard<'a>>,
 }
 
-/// Groups receptions into hexagons of `zoom`. `name` tells the name behind a key as heard, where it is certain.
-pub fn coverage(rows: &[Reception], zoom: i64, name: impl Fn(&str) -> Option<String>) -> Coverage {
+/// Groups receptions into hexagons of `zoom`. `who` tells which node a key as heard stands for, where it is certain:
+/// receptions of one node under keys of several lengths are then counted together.
+pub fn coverage(rows: &[Reception], zoom: i64, who: impl Fn(&str) -> Option<Who>) -> Coverage {
+    let mut known: HashMap<&str, Option<Who>> = HashMap::new();
+    for row in rows {
+        known.entry(&row.heard_key).or_insert_with(|| who(&row.heard_key));
+    }
     let mut cells: HashMap<Cell, Gathered<'_>> = HashMap::new();
     for row in rows {
         let cell = cells.entry(Cell::at(row.lat, row.lon, zoom)).or_default();
@@ -114,12 +128,17 @@ pub fn coverage(rows: &[Reception], zoom: i64, name: impl Fn(&str) -> Option<Str
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
         };
-        let node = cell.nodes.entry(&row.heard_key).or_insert(Heard { snr: None, count: 0 });
+        let certain = known.get(row.heard_key.as_str()).and_then(Option::as_ref);
+        let node = cell
+            .nodes
+            .entry(certain.map_or(row.heard_key.as_str(), |who| who.key.as_str()))
+            .or_insert(Heard { prefix: &row.heard_key, latest: row, count: 0 });
         node.count += 1;
-        if let Some(snr) = row.snr
-            && node.snr.is_none_or(|(at, _)| row.rx_at.as_str() > at)
-        {
-            node.snr = Some((&row.rx_at, snr));
+        if row.heard_key.len() > node.prefix.len() {
+            node.prefix = &row.heard_key;
+        }
+        if row.rx_at > node.latest.rx_at {
+            node.latest = row;
         }
     }
     let mut cells: Vec<(Cell, Gathered<'_>)> = cells.into_iter().collect();
@@ -128,6 +147,7 @@ pub fn coverage(rows: &[Reception], zoom: i64, name: impl Fn(&str) -> Option<Str
         cells.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(&b.0)));
         cells.truncate(MAX_CELLS);
     }
+    let name = |key: &str| known.get(key).and_then(Option::as_ref).and_then(|who| who.name.clone());
     let mut features: Vec<Feature> = cells.into_iter().map(|(cell, all)| feature(cell, all, &name)).collect();
     features.sort_by(|a, b| a.properties.cell.cmp(&b.properties.cell));
     Coverage { kind: "FeatureCollection", features, truncated, mobile_receptions: None, mobile_clients: None }
@@ -136,11 +156,11 @@ pub fn coverage(rows: &[Reception], zoom: i64, name: impl Fn(&str) -> Option<Str
 fn feature(cell: Cell, all: Gathered<'_>, name: &impl Fn(&str) -> Option<String>) -> Feature {
     let mut nodes: Vec<HeardNode> = all
         .nodes
-        .into_iter()
-        .map(|(prefix, heard)| HeardNode {
-            prefix: prefix.to_owned(),
+        .into_values()
+        .map(|heard| HeardNode {
+            prefix: heard.prefix.to_owned(),
             name: None,
-            snr: heard.snr.map(|(_, snr)| snr),
+            snr: heard.latest.snr,
             count: heard.count,
         })
         .collect();
@@ -192,17 +212,19 @@ mod tests {
         let rows = [
             heard("abcd", Some(9.0), "2026-01-01T00:00:00Z", 50.0),
             heard("abcd", Some(-3.0), "2026-01-02T00:00:00Z", 50.0),
-            heard("ef01", Some(1.0), "2026-01-01T00:00:00Z", 50.0),
+            heard("ef01", None, "2026-01-01T00:00:00Z", 50.0),
+            heard("ef01ab", Some(1.0), "2026-01-02T00:00:00Z", 50.0),
             heard("0202", None, "2026-01-03T00:00:00Z", 50.0),
         ];
-        let got = coverage(&rows, 10, |key| (key == "ef01").then(|| "Hill".to_owned()));
+        let hill = Who { key: "ef01ab".to_owned(), name: Some("Hill".to_owned()) };
+        let got = coverage(&rows, 10, |key| key.starts_with("ef01").then(|| hill.clone()));
         let cell = &got.features[0].properties;
-        assert_eq!((cell.count, cell.best_snr, cell.has_sig), (4, Some(9.0), true));
+        assert_eq!((cell.count, cell.best_snr, cell.has_sig), (5, Some(9.0), true));
         let nodes: Vec<_> =
             cell.nodes.iter().map(|n| (n.prefix.as_str(), n.snr, n.count, n.name.as_deref())).collect();
         assert_eq!(
             nodes,
-            [("ef01", Some(1.0), 1, Some("Hill")), ("abcd", Some(-3.0), 2, None), ("0202", None, 1, None)]
+            [("ef01ab", Some(1.0), 2, Some("Hill")), ("abcd", Some(-3.0), 2, None), ("0202", None, 1, None)]
         );
     }
 

@@ -4,9 +4,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::rfc3339;
 use corescope_store::lookup::{self, Area};
-use corescope_store::memory::Node;
 
-use super::features::{Coverage, coverage};
+use super::features::{Coverage, Who, coverage};
 use super::leaderboard::{Leaderboard, leaderboard};
 use crate::api::moment::Moment;
 use crate::api::rest::ask;
@@ -50,7 +49,7 @@ pub(crate) async fn all(
     })
     .await?;
     rows.retain(|row| !moment.veil.hides_observer(&row.rx_pubkey));
-    Ok(json::response(&coverage(&rows, zoom, |key| name_of(&moment, key))))
+    Ok(json::response(&coverage(&rows, zoom, |key| who(&moment, key))))
 }
 
 /// Where mobile clients heard one node, over all time.
@@ -80,7 +79,7 @@ pub(crate) async fn of_node(
     })
     .await?;
     rows.retain(|row| !moment.veil.hides_observer(&row.rx_pubkey));
-    let mut shown = coverage(&rows, params.int("z", 0), |key| name_of(&moment, key));
+    let mut shown = coverage(&rows, params.int("z", 0), |key| who(&moment, key));
     shown.mobile_receptions = Some(totals.receptions);
     shown.mobile_clients = Some(totals.clients);
     Ok(json::response(&shown))
@@ -145,13 +144,9 @@ fn bbox(params: &Params<'_>) -> Result<Area, ApiError> {
     }
 }
 
-/// The name behind a key as heard, where exactly one node has it and may be shown.
-fn name_of(moment: &Moment, key: &str) -> Option<String> {
-    let candidates = moment.data.nodes().by_prefix(key);
-    let mut active = candidates.iter().filter(|n| !n.inactive);
-    let node: &Node = match (active.next(), active.next()) {
-        (Some(node), None) => node,
-        _ => return None,
-    };
-    moment.shows(node).then(|| node.name.clone()).flatten()
+/// The node behind a key as heard, where exactly one has it; its name only when it may be shown.
+fn who(moment: &Moment, key: &str) -> Option<Who> {
+    let mut active = moment.data.nodes().by_prefix(key).iter().filter(|n| !n.inactive);
+    let (Some(node), None) = (active.next(), active.next()) else { return None };
+    Some(Who { key: node.public_key.clone(), name: node.name.clone().filter(|_| moment.shows(node)) })
 }

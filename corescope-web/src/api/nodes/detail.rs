@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use corescope_store::memory::{Node, Order, Query};
+use corescope_store::memory::{Node, Observation, Order, Query, Transmission};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::view::NodeView;
 use crate::api::moment::Moment;
-use crate::api::packets::{Packet, ShortObservation, View};
+use crate::api::packets::{Packet, RawArray, ShortObservation, View};
 use crate::{ApiError, AppState, json};
 
 /// Adverts shown at most.
@@ -79,6 +79,7 @@ pub(crate) async fn detail(
         .map(|row| {
             let mut packet = view.packet(row, true);
             let observations = packet.observations.take().unwrap_or_default();
+            show_with(&mut packet, &observations, row);
             let observations = observations
                 .into_iter()
                 .map(|observation| AdvertObservation { transmission_id: packet.id, observation })
@@ -87,6 +88,27 @@ pub(crate) async fn detail(
         })
         .collect();
     Ok(json::response(&NodeDetail { node: shown, recent_adverts }))
+}
+
+/// Adverts are shown with the reception whose path is the longest *text*, then that of the oldest observer, then the
+/// first path: time plays no part, unlike in lists of packets.
+fn show_with<'a>(packet: &mut Packet<'a>, observations: &[ShortObservation<'a>], row: Transmission<'a>) {
+    let chosen = row.observations().min_by(|a, b| {
+        let length = |o: &Observation<'_>| o.path_json().map_or(0, |p| p.len());
+        length(b)
+            .cmp(&length(a))
+            .then_with(|| a.observer().cmp(&b.observer()))
+            .then_with(|| a.path_json().cmp(&b.path_json()))
+    });
+    let Some(shown) = chosen.and_then(|c| observations.iter().find(|o| o.id == c.id())) else { return };
+    packet.observer_id = shown.observer_id;
+    packet.observer_name = shown.observer_name;
+    packet.observer_iata = shown.observer_iata;
+    packet.snr = shown.snr;
+    packet.rssi = shown.rssi;
+    packet.direction = shown.direction;
+    packet.parsed_path = shown.path_json.clone().and_then(RawArray::filled);
+    packet.path_json.clone_from(&shown.path_json);
 }
 
 /// The node under a key or an unambiguous prefix.

@@ -97,9 +97,7 @@ pub(crate) async fn list(
 fn sort(found: &mut Vec<&Arc<Node>>, by: Option<&str>, needed: usize) {
     let order: fn(&&Arc<Node>, &&Arc<Node>) -> Ordering = match by {
         Some("name") => |a, b| a.name.cmp(&b.name).then_with(|| a.public_key.cmp(&b.public_key)),
-        Some("packetCount") => {
-            |a, b| b.advert_count.cmp(&a.advert_count).then_with(|| a.public_key.cmp(&b.public_key))
-        }
+        Some("packetCount") => |a, b| b.advert_count.cmp(&a.advert_count).then_with(|| by_last_seen(a, b)),
         _ => by_last_seen,
     };
     if needed < found.len() {

@@ -90,6 +90,9 @@ impl Selection {
     /// Adverts of nodes whose position lies in a configured area.
     fn area(&mut self, params: &Params<'_>, snapshot: &Snapshot, config: &Config) {
         let Some(key) = params.text("area").filter(|k| !k.eq_ignore_ascii_case("all")) else { return };
+        if config.areas.is_empty() {
+            return; // without any area the parameter means nothing, as in every other list
+        }
         let Some(area) = areas::find(config, key) else {
             self.unknown.push(key.to_owned());
             self.nothing = true;
@@ -190,10 +193,12 @@ const ROUTE_TYPES: [(&str, i64); 4] =
 
 #[cfg(test)]
 mod tests {
+    use corescope_core::config;
+
     use super::*;
 
     fn parse(query: &str) -> Result<Selection, ApiError> {
-        let config = corescope_core::config::load(&Default::default()).unwrap().config;
+        let config = config::load(&Default::default()).unwrap().config;
         Selection::parse(&Params::parse(Some(query))?, &Snapshot::default(), &config)
     }
 
@@ -224,7 +229,14 @@ mod tests {
     fn all_regions_is_no_filter_and_an_unknown_one_is_told() {
         assert!(parse("region=All").unwrap().query.regions.is_none());
         let selection = parse("region=QQQ&area=nowhere").unwrap();
-        assert_eq!(selection.unknown, ["QQQ", "nowhere"]);
+        assert_eq!(selection.unknown, ["QQQ"]);
+        let text =
+            r#"{"areas": {"here": {"label": "Here", "latMin": 1, "latMax": 2, "lonMin": 3, "lonMax": 4}}}"#;
+        let input = config::Input { file: Some(("config.json", text)), ..config::Input::default() };
+        let config = config::load(&input).unwrap().config;
+        let params = Params::parse(Some("area=nowhere")).unwrap();
+        let selection = Selection::parse(&params, &Snapshot::default(), &config).unwrap();
+        assert_eq!(selection.unknown, ["nowhere"]);
         assert!(selection.nothing);
     }
 

@@ -1,5 +1,7 @@
 //! `GET /api/audio-lab/buckets`: some packets of each type, from short to long.
 
+mod order;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -9,8 +11,8 @@ use corescope_store::memory::Transmission;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::moment::Moment;
-use super::packets::View;
+use crate::api::moment::Moment;
+use crate::api::packets::View;
 use crate::server::Hot;
 use crate::{ApiError, AppState, json};
 
@@ -60,44 +62,52 @@ pub(crate) async fn buckets(State(app): State<AppState>) -> Result<Response, Api
 }
 
 /// A packet's type as its decoded form names it, without decoding it: group text that was decrypted is `CHAN`.
-fn type_name(packet: &Transmission<'_>) -> Option<Cow<'static, str>> {
+fn type_name(packet: &Transmission<'_>) -> Option<&'static str> {
     let decrypted = || packet.channel_hash().is_some_and(|name| !name.starts_with("enc_"));
     Some(match packet.payload_type()? {
-        0 => "REQ".into(),
-        1 => "RESPONSE".into(),
-        2 => "TXT_MSG".into(),
-        3 => "ACK".into(),
-        4 => "ADVERT".into(),
-        5 if decrypted() => "CHAN".into(),
-        5 => "GRP_TXT".into(),
-        6 => "GRP_DATA".into(),
-        7 => "ANON_REQ".into(),
-        8 => "PATH".into(),
-        9 => "TRACE".into(),
-        10 => "MULTIPART".into(),
-        11 => "CONTROL".into(),
-        15 => "RAW_CUSTOM".into(),
-        n => format!("UNK({n})").into(),
+        0 => "REQ",
+        1 => "RESPONSE",
+        2 => "TXT_MSG",
+        3 => "ACK",
+        4 => "ADVERT",
+        5 if decrypted() => "CHAN",
+        5 => "GRP_TXT",
+        6 => "GRP_DATA",
+        7 => "ANON_REQ",
+        8 => "PATH",
+        9 => "TRACE",
+        10 => "MULTIPART",
+        11 => "CONTROL",
+        15 => "RAW_CUSTOM",
+        _ => "UNKNOWN",
     })
 }
 
+struct Sized {
+    len: usize,
+    first_seen: i64,
+    id: i64,
+}
+
 fn sample(moment: &Moment) -> BTreeMap<String, Vec<AudioPacket<'_>>> {
-    let mut sizes: BTreeMap<Cow<'static, str>, Vec<(usize, i64)>> = BTreeMap::new();
+    let mut sizes: BTreeMap<&str, Vec<Sized>> = BTreeMap::new();
     for packet in moment.data.transmissions() {
         if packet.raw().is_empty() || packet.decoded_json().is_none() {
             continue;
         }
         if let Some(name) = type_name(&packet) {
-            sizes.entry(name).or_default().push((packet.raw().len(), packet.id()));
+            let (len, first_seen, id) = (packet.raw().len(), packet.first_seen_unix(), packet.id());
+            sizes.entry(name).or_default().push(Sized { len, first_seen, id });
         }
     }
     let view = View { snapshot: &moment.data, veil: &moment.veil };
     sizes
         .into_iter()
         .map(|(name, mut all)| {
-            all.sort_unstable();
-            let chosen = spread(all.len(), PER_TYPE).filter_map(|at| moment.data.by_id(all.get(at)?.1));
-            (name.into_owned(), chosen.map(|packet| shown(view, packet)).collect())
+            all.sort_unstable_by_key(|p| (p.first_seen, p.id));
+            order::sort_by_size(&mut all, |p| p.len);
+            let chosen = spread(all.len(), PER_TYPE).filter_map(|at| moment.data.by_id(all.get(at)?.id));
+            (name.to_owned(), chosen.map(|packet| shown(view, packet)).collect())
         })
         .collect()
 }
