@@ -188,6 +188,9 @@ pub(crate) fn count_hops(path_json: &str) -> usize {
     path_json.bytes().filter(|b| *b == b'"').count() / 2
 }
 
+/// Longest text of a row that is kept, bytes.
+pub const MOST_TEXT: usize = 1 << 20;
+
 /// Why a row of the database is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
@@ -207,6 +210,9 @@ pub enum Defect {
     /// A required column is NULL, or a column holds a value of another type.
     #[error("a column is NULL or of another type than the schema's")]
     Type,
+    /// A text is longer than [`MOST_TEXT`] bytes.
+    #[error("a text is longer than a megabyte")]
+    Size,
     /// The observation's transmission does not exist.
     #[error("transmission_id names no transmission")]
     Dangling,
@@ -214,6 +220,12 @@ pub enum Defect {
 
 /// The parsed required columns of a transmission: raw bytes and first reception.
 pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, i64), Defect> {
+    let texts = [row.decoded_json, row.from_pubkey, row.channel_hash, row.scope_name];
+    if row.raw_hex.len().max(row.hash.len()).max(row.first_seen.len()) > MOST_TEXT
+        || texts.into_iter().flatten().any(|t| t.len() > MOST_TEXT)
+    {
+        return Err(Defect::Size);
+    }
     let raw = hex::decode(row.raw_hex).map_err(|_| Defect::Hex)?;
     if row.hash.is_empty() {
         return Err(Defect::Hash);
@@ -223,8 +235,15 @@ pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, 
     Ok((raw, first_seen))
 }
 
-/// Checks the JSON and hex columns of an observation.
+/// Checks the lengths of the texts of an observation.
+pub(crate) fn check_sizes(row: &ObservationRow<'_>) -> Result<(), Defect> {
+    let texts = [row.direction, row.path_json, row.resolved_path, row.raw_hex];
+    if texts.into_iter().flatten().any(|t| t.len() > MOST_TEXT) { Err(Defect::Size) } else { Ok(()) }
+}
+
+/// Checks the texts of an observation.
 pub(crate) fn check_observation(row: &ObservationRow<'_>) -> Result<(), Defect> {
+    check_sizes(row)?;
     if let Some(path) = row.path_json.filter(|p| !p.is_empty())
         && serde_json::from_str::<Vec<std::borrow::Cow<'_, str>>>(path).is_err()
     {

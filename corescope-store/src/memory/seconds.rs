@@ -71,7 +71,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// `2026-06-01T12:00:00Z`.
-#[cfg(test)]
 pub(crate) fn format(unix: i64) -> String {
     let days = unix.div_euclid(86400);
     let rest = unix.rem_euclid(86400);

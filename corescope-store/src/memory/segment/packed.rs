@@ -1,0 +1,119 @@
+//! A column of small whole numbers in the narrowest width that holds the largest.
+
+/// An immutable column of `u32` values. Constant columns cost nothing a row, others one to four bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Packed {
+    Constant {
+        value: u32,
+        len: u32,
+    },
+    U8(Box<[u8]>),
+    U16(Box<[u16]>),
+    /// Little endian.
+    U24(Box<[[u8; 3]]>),
+    U32(Box<[u32]>),
+}
+
+impl Packed {
+    pub(crate) fn new(values: &[u32]) -> Self {
+        let max = values.iter().copied().max().unwrap_or(0);
+        let first = values.first().copied().unwrap_or(0);
+        if values.iter().all(|v| *v == first) {
+            Self::Constant { value: first, len: values.len() as u32 }
+        } else if max <= 0xFF {
+            Self::U8(values.iter().map(|v| *v as u8).collect())
+        } else if max <= 0xFFFF {
+            Self::U16(values.iter().map(|v| *v as u16).collect())
+        } else if max <= 0xFF_FFFF {
+            Self::U24(
+                values
+                    .iter()
+                    .map(|v| {
+                        let [a, b, c, _] = v.to_le_bytes();
+                        [a, b, c]
+                    })
+                    .collect(),
+            )
+        } else {
+            Self::U32(values.into())
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Constant { len, .. } => *len as usize,
+            Self::U8(v) => v.len(),
+            Self::U16(v) => v.len(),
+            Self::U24(v) => v.len(),
+            Self::U32(v) => v.len(),
+        }
+    }
+
+    /// The value at a row; 0 behind the end.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> u32 {
+        match self {
+            Self::Constant { value, .. } => *value,
+            Self::U8(v) => v.get(row).map_or(0, |x| u32::from(*x)),
+            Self::U16(v) => v.get(row).map_or(0, |x| u32::from(*x)),
+            Self::U24(v) => v.get(row).map_or(0, |[a, b, c]| u32::from_le_bytes([*a, *b, *c, 0])),
+            Self::U32(v) => v.get(row).copied().unwrap_or(0),
+        }
+    }
+
+    /// Calls `found` with every row whose value satisfies `wanted`, ascending. `wanted` is asked once a value
+    /// for narrow columns, once a row for wide ones.
+    pub(crate) fn select(&self, wanted: impl Fn(u32) -> bool, mut found: impl FnMut(usize)) {
+        match self {
+            Self::Constant { value, len } => {
+                if wanted(*value) {
+                    (0..*len as usize).for_each(found);
+                }
+            }
+            Self::U8(v) => {
+                let table: [bool; 256] = std::array::from_fn(|x| wanted(x as u32));
+                for (row, x) in v.iter().enumerate() {
+                    if table[usize::from(*x)] {
+                        found(row);
+                    }
+                }
+            }
+            _ => {
+                for row in 0..self.len() {
+                    if wanted(self.get(row)) {
+                        found(row);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Constant { .. } => 0,
+            Self::U8(v) => v.len(),
+            Self::U16(v) => v.len() * 2,
+            Self::U24(v) => v.len() * 3,
+            Self::U32(v) => v.len() * 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_width_gives_back_what_was_put_in() {
+        for values in
+            [vec![], vec![7; 3], vec![0, 255], vec![1, 65_535], vec![2, 70_000, 0xFF_FFFF], vec![0, u32::MAX]]
+        {
+            let packed = Packed::new(&values);
+            assert_eq!(packed.len(), values.len());
+            assert_eq!((0..values.len()).map(|r| packed.get(r)).collect::<Vec<_>>(), values);
+            let mut even = Vec::new();
+            packed.select(|v| v % 2 == 0, |row| even.push(row));
+            assert_eq!(even, (0..values.len()).filter(|r| values[*r] % 2 == 0).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Posting lists: for each number of a dictionary the rows it occurs in, ascending.
+
+/// Lists one behind another; a segment has at most 65 536 rows, so a row is two bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Postings {
+    starts: Box<[u32]>,
+    rows: Box<[u16]>,
+}
+
+impl Postings {
+    /// From pairs (row, number) whose rows ascend; a pair that repeats counts once.
+    pub(crate) fn new(mut pairs: Vec<(u16, u32)>, numbers: usize) -> Self {
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut starts = vec![0_u32; numbers + 1];
+        for (_, number) in &pairs {
+            starts[*number as usize + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut next = starts.clone();
+        let mut rows = vec![0_u16; pairs.len()];
+        for (row, number) in &pairs {
+            let at = &mut next[*number as usize];
+            rows[*at as usize] = *row;
+            *at += 1;
+        }
+        Self { starts: starts.into(), rows: rows.into() }
+    }
+
+    /// Rows of a number.
+    pub(crate) fn get(&self, number: u32) -> &[u16] {
+        let at = number as usize;
+        match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(from), Some(to)) => self.rows.get(*from as usize..*to as usize).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.starts.len() * 4 + self.rows.len() * 2
+    }
+
+    pub(crate) fn parts(&self) -> (&[u32], &[u16]) {
+        (&self.starts, &self.rows)
+    }
+
+    pub(crate) fn from_parts(starts: Vec<u32>, rows: Vec<u16>) -> Self {
+        Self { starts: starts.into(), rows: rows.into() }
+    }
+}
+
+/// Rows in ascending order of their 64-bit hash, with a table of where each range of hashes begins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct HashIndex {
+    /// Begin of the range of each value of the top `bits` bits, and the end.
+    starts: Box<[u16]>,
+    rows: Box<[u16]>,
+    bits: u32,
+}
+
+impl HashIndex {
+    pub(crate) fn new(hashes: &[u64]) -> Self {
+        let bits = (hashes.len() / 2).max(1).ilog2();
+        let mut rows: Vec<u16> = (0..hashes.len()).map(|r| r as u16).collect();
+        rows.sort_unstable_by_key(|row| (hashes[usize::from(*row)], *row));
+        let mut starts = vec![0_u16; (1 << bits) + 1];
+        let mut at = 0;
+        for range in 0..1_usize << bits {
+            starts[range] = at as u16;
+            while at < rows.len() && top(hashes[usize::from(rows[at])], bits) == range {
+                at += 1;
+            }
+        }
+        starts[1 << bits] = at as u16;
+        Self { starts: starts.into(), rows: rows.into(), bits }
+    }
+
+    /// Rows that may have this hash.
+    #[inline]
+    pub(crate) fn candidates(&self, hash: u64) -> &[u16] {
+        let range = top(hash, self.bits);
+        match (self.starts.get(range), self.starts.get(range + 1)) {
+            (Some(from), Some(to)) => self.rows.get(usize::from(*from)..usize::from(*to)).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.starts.len() * 2 + self.rows.len() * 2
+    }
+}
+
+fn top(hash: u64, bits: u32) -> usize {
+    if bits == 0 { 0 } else { (hash >> (64 - bits)) as usize }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_hold_each_row_once() {
+        let postings = Postings::new(vec![(0, 2), (0, 2), (1, 0), (3, 2)], 3);
+        assert_eq!(
+            (postings.get(0), postings.get(1), postings.get(2), postings.get(9)),
+            (&[1][..], &[][..], &[0, 3][..], &[][..])
+        );
+    }
+
+    #[test]
+    fn every_hash_is_among_its_candidates() {
+        for n in [0_u64, 1, 2, 3, 100, 1000] {
+            let hashes: Vec<u64> =
+                (0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15)).chain((0..n).map(|_| 5)).collect();
+            let index = HashIndex::new(&hashes);
+            for (row, hash) in hashes.iter().enumerate() {
+                assert!(index.candidates(*hash).contains(&(row as u16)));
+            }
+            index.candidates(u64::MAX);
+        }
+    }
+}
