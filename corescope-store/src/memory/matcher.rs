@@ -1,12 +1,18 @@
 //! A query whose names were looked up: what one row is tested with.
 
+use super::bits::Bits;
+use super::expression::Columns;
+use super::fields::PacketFields;
+use super::part::Part;
 use super::query::Query;
+use super::segment::{Segment, lookup_key};
 use super::snapshot::Snapshot;
 use super::view::Transmission;
 
 /// A query against one snapshot.
 pub(crate) struct Matcher<'q> {
     pub(crate) query: &'q Query,
+    snapshot: &'q Snapshot,
     /// Lower-case hash.
     pub(crate) hash: Option<String>,
     /// Rowids, sorted: each set must be met.
@@ -16,7 +22,7 @@ pub(crate) struct Matcher<'q> {
 }
 
 impl<'q> Matcher<'q> {
-    pub(crate) fn new(query: &'q Query, snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(query: &'q Query, snapshot: &'q Snapshot) -> Self {
         let mut observers = Vec::new();
         if let Some(ids) = &query.observers {
             let mut rows: Vec<i64> =
@@ -37,12 +43,95 @@ impl<'q> Matcher<'q> {
             }
             keys
         });
-        Self { query, hash: query.hash.as_ref().map(|h| h.to_ascii_lowercase()), observers, nodes }
+        Self { query, snapshot, hash: query.hash.as_ref().map(|h| h.to_ascii_lowercase()), observers, nodes }
     }
 
     /// Whether a row meets every filter.
     pub(crate) fn matches(&self, row: &Transmission<'_>) -> bool {
-        self.matches_columns(row) && self.matches_sets(row)
+        self.matches_columns(row) && self.matches_sets(row) && self.matches_expression(row)
+    }
+
+    fn matches_expression(&self, row: &Transmission<'_>) -> bool {
+        self.query.filter.as_ref().is_none_or(|expression| {
+            expression.filter.matches(&PacketFields::new(*row, self.snapshot), &expression.context())
+        })
+    }
+
+    /// The rows of a segment that meet every filter.
+    pub(crate) fn rows(&self, segment: &Segment) -> Bits {
+        let q = self.query;
+        let mut rows = Bits::all(segment.len());
+        let mut meet = |fill: &dyn Fn(&mut Bits)| {
+            if rows.is_empty() {
+                return;
+            }
+            let mut some = Bits::none(segment.len());
+            fill(&mut some);
+            rows.and(&some);
+        };
+        if let Some(hash) = &self.hash {
+            meet(&|some| {
+                if let Some(row) = segment.find_hash(lookup_key(hash), hash) {
+                    some.set(row);
+                }
+            });
+        }
+        for set in &self.observers {
+            meet(&|some| {
+                for rowid in set {
+                    segment.rows_of_observer(*rowid).iter().for_each(|row| some.set(usize::from(*row)));
+                }
+            });
+        }
+        if let Some(keys) = &self.nodes {
+            meet(&|some| {
+                for key in keys.iter().filter(|key| !key.is_empty()) {
+                    segment.rows_of_node(key).iter().for_each(|row| some.set(usize::from(*row)));
+                }
+            });
+        }
+        if let Some(keys) = &q.originators {
+            meet(&|some| segment.rows_from(keys, |row| some.set(row)));
+        }
+        let one_of = |set: &[i64], value: Option<i64>| value.is_some_and(|v| set.contains(&v));
+        if let Some(types) = &q.payload_types {
+            meet(&|some| segment.rows_of_payload_type(|v| one_of(types, v), |row| some.set(row)));
+        }
+        if let Some(types) = &q.route_types {
+            meet(&|some| segment.rows_of_route_type(|v| one_of(types, v), |row| some.set(row)));
+        }
+        if let Some(channel) = &q.channel {
+            meet(&|some| segment.rows_of_channel(|c| c == Some(channel.as_str()), |row| some.set(row)));
+            meet(&|some| segment.rows_of_payload_type(|v| v == Some(5), |row| some.set(row)));
+        }
+        if let Some(scope) = &q.scope {
+            meet(&|some| segment.rows_of_scope(|s| s == scope.as_deref(), |row| some.set(row)));
+        }
+        if q.since.is_some() || q.until.is_some() {
+            meet(&|some| {
+                for row in 0..segment.len() {
+                    if in_window(q, segment.first_seen_unix(row), segment.latest(row)) {
+                        some.set(row);
+                    }
+                }
+            });
+        }
+        if let Some(id) = q.after_id {
+            meet(&|some| (segment.rows_after(id)..segment.len()).for_each(|row| some.set(row)));
+        }
+        if let Some(expression) = &q.filter
+            && !rows.is_empty()
+        {
+            rows = Columns::new(segment, self.snapshot, expression.context())
+                .select(expression.filter.expr(), &rows);
+        }
+        rows
+    }
+
+    /// Whether no row of a part can match: cheap, and may say no wrongly.
+    pub(crate) fn excludes(&self, part: &Part) -> bool {
+        let q = self.query;
+        q.after_id.is_some_and(|id| part.high <= id) || q.since.is_some_and(|since| part.newest() <= since)
     }
 
     fn matches_columns(&self, row: &Transmission<'_>) -> bool {

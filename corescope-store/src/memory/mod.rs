@@ -4,27 +4,40 @@
 //! lock lies on that way. An append makes the next snapshot, which shares with the last one whatever did not
 //! change, and publishes it with one pointer.
 
+mod aggregate;
+mod append;
+mod bits;
+mod compact;
+mod expression;
+mod fields;
 mod graph;
 mod matcher;
+mod memory_use;
 mod nodes;
 mod observers;
 mod owned;
+mod part;
 mod query;
 mod record;
+mod search;
 mod seconds;
-mod segment;
+pub(crate) mod segment;
 mod snapshot;
 mod store;
 mod subscribe;
 mod view;
 
+pub use aggregate::{Activity, Aggregate, Counters, NodeActivity, ObserverActivity, recount};
+pub use append::Append;
+pub use fields::PacketFields;
 pub use graph::{Edge, EdgeRow, Graph};
+pub use memory_use::MemoryUse;
 pub use nodes::{Node, Nodes};
 pub use observers::{Observer, Observers};
 pub use owned::{Defect, MOST_TEXT, OwnedTransmission};
-pub use query::{BadCursor, Cursor, Order, Page, Query};
+pub use query::{BadCursor, Cursor, Expression, Order, Page, Query};
 pub use record::{Batch, ObservationRow, Score, TransmissionRow};
 pub use snapshot::{Loading, Snapshot};
-pub use store::{Append, Outcome, Store};
+pub use store::{Evicted, Outcome, Published, Store};
 pub use subscribe::{Appended, Subscription};
 pub use view::{Observation, Observations, Transmission};

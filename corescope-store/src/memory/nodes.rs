@@ -67,6 +67,12 @@ impl Nodes {
         (next, count)
     }
 
+    /// The table without the rows with these keys.
+    pub fn without(&self, keys: &[&str]) -> Self {
+        let stays = |node: &&Arc<Node>| !keys.contains(&node.public_key.as_str());
+        Self { rows: self.rows.iter().filter(stays).cloned().collect() }
+    }
+
     /// All rows, active and inactive, ascending by key.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Node>> + ExactSizeIterator + Clone {
         self.rows.iter()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::record::{ObservationRow, Score, TransmissionRow};
 use super::seconds;
+use super::view::{Observation, Transmission};
 
 /// A transmission with everything it needs, outside any segment.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct OwnedTransmission {
     pub(crate) display: usize,
     /// Newest observation or first reception, unix seconds.
     pub(crate) latest: i64,
+    /// The column; follows observations that arrive later.
+    pub(crate) last_seen: i64,
 }
 
 /// The columns of a transmission.
@@ -26,7 +29,6 @@ pub(crate) struct Head {
     pub(crate) hash: Box<str>,
     pub(crate) first_seen: Box<str>,
     pub(crate) first_seen_unix: i64,
-    pub(crate) last_seen: i64,
     pub(crate) route_type: Option<i64>,
     pub(crate) payload_type: Option<i64>,
     pub(crate) payload_version: Option<i64>,
@@ -88,7 +90,6 @@ impl OwnedTransmission {
             hash: row.hash.into(),
             first_seen: row.first_seen.into(),
             first_seen_unix,
-            last_seen: row.last_seen,
             route_type: row.route_type,
             payload_type: row.payload_type,
             payload_version: row.payload_version,
@@ -97,7 +98,14 @@ impl OwnedTransmission {
             channel_hash: row.channel_hash.map(Into::into),
             scope_name: row.scope_name.map(Into::into),
         };
-        Ok(Self { latest: first_seen_unix, head: Arc::new(head), observations: Vec::new(), display: 0 })
+        let head = Arc::new(head);
+        Ok(Self {
+            latest: first_seen_unix,
+            last_seen: row.last_seen,
+            head,
+            observations: Vec::new(),
+            display: 0,
+        })
     }
 
     /// Adds an observation, or replaces the one with its id. True when it was new.
@@ -125,6 +133,7 @@ impl OwnedTransmission {
                 false
             }
             Err(at) => {
+                self.last_seen = self.last_seen.max(row.timestamp);
                 self.observations.insert(at, owned);
                 true
             }
@@ -133,12 +142,80 @@ impl OwnedTransmission {
         Ok(new)
     }
 
+    /// Whether an observation is there exactly so.
+    pub(crate) fn has(&self, row: &ObservationRow<'_>) -> bool {
+        self.observations
+            .binary_search_by_key(&row.id, |o| o.id)
+            .ok()
+            .and_then(|at| self.observations.get(at))
+            .is_some_and(|o| {
+                o.observer == row.observer
+                    && o.timestamp == row.timestamp
+                    && o.snr == row.snr
+                    && o.rssi == row.rssi
+                    && o.score == row.score
+                    && o.direction.as_deref() == row.direction
+                    && o.path_json.as_deref() == row.path_json
+                    && o.resolved_path.as_deref() == row.resolved_path
+                    && o.raw_hex.as_deref() == row.raw_hex
+            })
+    }
+
     /// Removes an observation; true when it was there.
     pub(crate) fn remove(&mut self, id: i64) -> bool {
         let Ok(at) = self.observations.binary_search_by_key(&id, |o| o.id) else { return false };
         self.observations.remove(at);
         self.derive();
         true
+    }
+
+    /// The same row, copied from wherever it is kept.
+    pub(crate) fn copy_of(row: &Transmission<'_>) -> Self {
+        let raw_hex = row.raw_hex();
+        let head = Head {
+            id: row.id(),
+            raw: row.raw().into(),
+            raw_case: HexCase::of(&raw_hex),
+            hash: row.hash().into(),
+            first_seen: row.first_seen().into(),
+            first_seen_unix: row.first_seen_unix(),
+            route_type: row.route_type(),
+            payload_type: row.payload_type(),
+            payload_version: row.payload_version(),
+            decoded_json: row.decoded_json().map(Into::into),
+            from_pubkey: row.from_pubkey().map(Into::into),
+            channel_hash: row.channel_hash().map(Into::into),
+            scope_name: row.scope_name().map(Into::into),
+        };
+        let observations = row.observations().map(|o| Arc::new(OwnedObservation::copy_of(&o))).collect();
+        let mut copy =
+            Self { head: Arc::new(head), observations, display: 0, latest: 0, last_seen: row.last_seen() };
+        copy.derive();
+        copy
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |t: &Option<Box<str>>| t.as_ref().map_or(0, |t| t.len());
+        let head = &self.head;
+        let observation = |o: &OwnedObservation| {
+            24 + size_of::<OwnedObservation>()
+                + [&o.direction, &o.path_json, &o.resolved_path, &o.raw_hex]
+                    .into_iter()
+                    .map(text)
+                    .sum::<usize>()
+        };
+        size_of::<Self>()
+            + 16
+            + size_of::<Head>()
+            + head.raw.len()
+            + head.hash.len()
+            + head.first_seen.len()
+            + [&head.decoded_json, &head.from_pubkey, &head.channel_hash, &head.scope_name]
+                .into_iter()
+                .map(text)
+                .sum::<usize>()
+            + self.observations.iter().map(|o| observation(o)).sum::<usize>()
     }
 
     /// The values that follow from the observations.
@@ -152,6 +229,23 @@ impl OwnedTransmission {
             }
         }
         self.display = best;
+    }
+}
+
+impl OwnedObservation {
+    fn copy_of(o: &Observation<'_>) -> Self {
+        Self {
+            id: o.id(),
+            observer: o.observer(),
+            direction: o.direction().map(Into::into),
+            snr: o.snr(),
+            rssi: o.rssi(),
+            score: o.score(),
+            path_json: o.path_json().map(Into::into),
+            timestamp: o.timestamp(),
+            resolved_path: o.resolved_path().map(Into::into),
+            raw_hex: o.raw_hex().map(Into::into),
+        }
     }
 }
 
@@ -219,6 +313,8 @@ pub enum Defect {
 }
 
 /// The parsed required columns of a transmission: raw bytes and first reception.
+///
+/// A damaged `decoded_json` is no reason to lose the packet: it is kept and handed out as the text it is.
 pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, i64), Defect> {
     let texts = [row.decoded_json, row.from_pubkey, row.channel_hash, row.scope_name];
     if row.raw_hex.len().max(row.hash.len()).max(row.first_seen.len()) > MOST_TEXT
@@ -231,7 +327,6 @@ pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, 
         return Err(Defect::Hash);
     }
     let first_seen = seconds::parse(row.first_seen).ok_or(Defect::Time)?;
-    // A damaged decoded_json is no reason to lose the packet: it is kept and handed out as the text it is.
     Ok((raw, first_seen))
 }
 

@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use corescope_core::filter::{Context, Filter};
+use corescope_core::ids::NodeKey;
 
 use super::view::Transmission;
 
@@ -31,6 +35,8 @@ pub struct Query {
     pub since: Option<i64>,
     /// Unix seconds: first reception or newest observation is earlier than this (and later than `since`).
     pub until: Option<i64>,
+    /// Matches this filter expression.
+    pub filter: Option<Expression>,
     /// Only ids greater than this.
     pub after_id: Option<i64>,
     /// Order of the rows.
@@ -57,12 +63,35 @@ impl Default for Query {
             scope: None,
             since: None,
             until: None,
+            filter: None,
             after_id: None,
             order: Order::NewestId,
             offset: 0,
             limit: 50,
             after: None,
         }
+    }
+}
+
+/// A filter expression with what its verdict depends on.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    /// The parsed expression.
+    pub filter: Arc<Filter>,
+    /// Now, in milliseconds since 1970: `age` counts back from it.
+    pub now_ms: i64,
+    /// The reader's own nodes, for `only my`.
+    pub mine: Arc<[NodeKey]>,
+}
+
+impl Expression {
+    /// An expression judged at this moment, without own nodes.
+    pub fn at(filter: Filter, now_ms: i64) -> Self {
+        Self { filter: Arc::new(filter), now_ms, mine: Arc::new([]) }
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { now_ms: self.now_ms, mine: &self.mine }
     }
 }
 

@@ -2,24 +2,36 @@
 
 use std::sync::Arc;
 
+use super::aggregate::{Activity, Counters};
 use super::graph::Graph;
-use super::matcher::Matcher;
+use super::matcher::takes_part;
 use super::nodes::Nodes;
 use super::observers::Observers;
-use super::owned::OwnedTransmission;
-use super::query::{Cursor, Order, Page, Query};
+use super::part::{Part, Recent};
+use super::query::{Page, Query};
+use super::segment::lookup_key;
 use super::view::{Observation, Transmission};
 
 /// Everything the store knows at one moment. Taking one costs two atomic operations; it never changes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     pub(crate) version: u64,
-    pub(crate) recent: Vec<Arc<OwnedTransmission>>,
+    /// Ascending by id.
+    pub(crate) parts: Vec<Part>,
+    /// Behind all parts.
+    pub(crate) recent: Recent,
+    pub(crate) transmission_count: u64,
     pub(crate) observation_count: u64,
+    pub(crate) last_transmission: i64,
+    pub(crate) last_observation: i64,
     pub(crate) nodes: Arc<Nodes>,
     pub(crate) observers: Arc<Observers>,
     pub(crate) graph: Arc<Graph>,
     pub(crate) loading: Loading,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) activity: Arc<Activity>,
+    /// Ids below are not in memory: not loaded yet, or evicted.
+    pub(crate) floor: i64,
 }
 
 /// How far the first load of a database is.
@@ -44,6 +56,27 @@ impl Loading {
     }
 }
 
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            version: 0,
+            parts: Vec::new(),
+            recent: Recent::default(),
+            transmission_count: 0,
+            observation_count: 0,
+            last_transmission: 0,
+            last_observation: 0,
+            nodes: Arc::default(),
+            observers: Arc::default(),
+            graph: Arc::default(),
+            loading: Loading::default(),
+            counters: Arc::default(),
+            activity: Arc::default(),
+            floor: i64::MIN,
+        }
+    }
+}
+
 impl Snapshot {
     /// Grows with every publication: equal versions of one store have equal contents.
     pub fn version(&self) -> u64 {
@@ -52,7 +85,7 @@ impl Snapshot {
 
     /// Transmissions in memory.
     pub fn transmission_count(&self) -> u64 {
-        self.recent.len() as u64
+        self.transmission_count
     }
 
     /// Observations in memory.
@@ -62,8 +95,7 @@ impl Snapshot {
 
     /// The highest ids of a transmission and of an observation; 0 when there is none.
     pub fn last_ids(&self) -> (i64, i64) {
-        let observations = self.recent.iter().filter_map(|t| t.observations.last()).map(|o| o.id);
-        (self.recent.last().map_or(0, |t| t.head.id), observations.max().unwrap_or(0))
+        (self.last_transmission, self.last_observation)
     }
 
     /// The nodes.
@@ -86,6 +118,21 @@ impl Snapshot {
         self.nodes.bytes() + self.observers.bytes() + self.graph.bytes()
     }
 
+    /// Totals over what is in memory.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// Activity of nodes and observers over what is in memory.
+    pub fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
+    /// The lowest id that is in memory if it exists; `i64::MIN` when everything is.
+    pub fn floor(&self) -> i64 {
+        self.floor
+    }
+
     /// How far the load is.
     pub fn loading(&self) -> &Loading {
         &self.loading
@@ -93,50 +140,75 @@ impl Snapshot {
 
     /// The transmission with this content hash (any letter case).
     pub fn by_hash(&self, hash: &str) -> Option<Transmission<'_>> {
-        self.transmissions().rev().find(|t| t.hash().eq_ignore_ascii_case(hash))
+        let key = lookup_key(hash);
+        if let Some(found) = self.recent.by_hash(key, hash) {
+            return Some(Transmission::from(&**found));
+        }
+        self.parts.iter().rev().find_map(|part| part.by_hash(key, hash))
     }
 
     /// The transmission with this id.
     pub fn by_id(&self, id: i64) -> Option<Transmission<'_>> {
-        let at = self.recent.binary_search_by_key(&id, |t| t.head.id).ok()?;
-        self.recent.get(at).map(|t| Transmission::from(&**t))
+        if let Ok(at) = self.recent.find(id) {
+            return self.recent.rows.get(at).map(|t| Transmission::from(&**t));
+        }
+        self.parts.get(self.part_of(id)?)?.by_id(id)
     }
 
     /// The observation with this id.
     pub fn observation_by_id(&self, id: i64) -> Option<Observation<'_>> {
-        self.recent.iter().rev().find_map(|t| {
-            let at = t.observations.binary_search_by_key(&id, |o| o.id).ok()?;
-            Transmission::from(&**t).observation(at)
-        })
+        self.recent
+            .observation_by_id(id)
+            .or_else(|| self.parts.iter().rev().find_map(|part| part.observation_by_id(id)))
     }
 
     /// All transmissions, ascending by id.
     pub fn transmissions(&self) -> impl DoubleEndedIterator<Item = Transmission<'_>> + Clone {
-        self.recent.iter().map(|t| Transmission::from(&**t))
+        let packed = self.parts.iter().flat_map(Part::transmissions);
+        packed.chain(self.recent.rows.iter().map(|t| Transmission::from(&**t)))
     }
 
     /// Answers a query from memory.
     pub fn query(&self, query: &Query) -> Page<'_> {
-        let matcher = Matcher::new(query, self);
-        let mut found: Vec<Transmission<'_>> = self.transmissions().filter(|t| matcher.matches(t)).collect();
-        match query.order {
-            Order::OldestId => {}
-            Order::NewestId => found.reverse(),
-            Order::Latest => found.sort_by_key(|t| std::cmp::Reverse((t.latest(), t.id()))),
-        }
-        let total = found.len() as u64;
-        let behind = |t: &Transmission<'_>, c: &Cursor| match query.order {
-            Order::OldestId => t.id() > c.id,
-            Order::NewestId => t.id() < c.id,
-            Order::Latest => (t.latest(), t.id()) < (c.latest, c.id),
-        };
-        let mut rest = found
-            .into_iter()
-            .filter(|t| query.after.as_ref().is_none_or(|c| behind(t, c)))
-            .skip(query.offset);
-        let rows: Vec<Transmission<'_>> = rest.by_ref().take(query.limit).collect();
-        let more = rest.next().is_some();
-        let next = rows.last().filter(|_| more).map(|t| Cursor { latest: t.latest(), id: t.id() });
-        Page { total, rows, next }
+        super::search::run(self, query)
+    }
+
+    /// Newest observation of all, unix seconds; `i64::MIN` when there is none.
+    pub fn newest(&self) -> i64 {
+        let packed = self.parts.iter().map(Part::newest);
+        packed.chain(self.recent.rows.iter().map(|t| t.latest)).max().unwrap_or(i64::MIN)
+    }
+
+    /// Ids from this one on, ascending.
+    pub(crate) fn ids_from(&self, id: i64) -> impl Iterator<Item = i64> {
+        let parts = self.parts.iter().filter(move |p| p.high >= id);
+        let packed = parts.flat_map(Part::transmissions).map(|t| t.id());
+        packed.chain(self.recent.rows.iter().map(|t| t.head.id)).filter(move |found| *found >= id)
+    }
+
+    /// Transmissions a node (lower-case key) takes part in.
+    pub(crate) fn rows_of_node<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Transmission<'a>> {
+        let packed = self.parts.iter().flat_map(move |part| {
+            part.packed(part.segment.rows_of_node(key))
+                .chain(part.changed().filter(move |t| takes_part(t, key)))
+        });
+        packed.chain(
+            self.recent.rows.iter().map(|t| Transmission::from(&**t)).filter(move |t| takes_part(t, key)),
+        )
+    }
+
+    /// Transmissions an observer heard.
+    pub(crate) fn rows_of_observer(&self, rowid: i64) -> impl Iterator<Item = Transmission<'_>> {
+        let heard = move |t: &Transmission<'_>| t.observations().any(|o| o.observer() == Some(rowid));
+        let packed = self.parts.iter().flat_map(move |part| {
+            part.packed(part.segment.rows_of_observer(rowid)).chain(part.changed().filter(heard))
+        });
+        packed.chain(self.recent.rows.iter().map(|t| Transmission::from(&**t)).filter(heard))
+    }
+
+    /// The part that holds an id.
+    pub(crate) fn part_of(&self, id: i64) -> Option<usize> {
+        let at = self.parts.partition_point(|p| p.high < id);
+        self.parts.get(at).filter(|p| p.low <= id).map(|_| at)
     }
 }

@@ -1,35 +1,93 @@
 //! The handle: one appender, any number of readers that never wait.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use super::aggregate::{Activity, Aggregate, Counters, Counting, Watching};
+use super::append::Append;
 use super::graph::Graph;
+use super::memory_use::MemoryUse;
 use super::nodes::{Node, Nodes};
 use super::observers::Observers;
-use super::owned::{Defect, OwnedTransmission};
-use super::record::{Batch, ObservationRow, TransmissionRow};
+use super::owned::Defect;
+use super::part::Part;
+use super::record::Batch;
+use super::segment::Segment;
 use super::snapshot::{Loading, Snapshot};
-use super::subscribe::{Appended, Subscribers, Subscription};
+use super::subscribe::{Subscribers, Subscription};
+use super::view::Transmission;
 
 /// The index store. A clone is another handle to the same store.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    current: ArcSwap<Snapshot>,
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) current: ArcSwap<Snapshot>,
     /// Held while a new snapshot is made; readers never take it.
     appender: Mutex<Appender>,
-    subscribers: Subscribers,
+    pub(super) subscribers: Subscribers,
 }
 
+/// What only the appender needs.
 #[derive(Debug, Default)]
-struct Appender {
-    defects: BTreeMap<Defect, u64>,
+pub(super) struct Appender {
+    pub(super) defects: BTreeMap<Defect, u64>,
+    pub(super) aggregates: Aggregates,
+    /// Bytes that segments and recent rows may hold; `None` without a ceiling.
+    pub(super) budget: Option<usize>,
+    pub(super) evicted: Evicted,
+}
+
+/// What the budget dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evicted {
+    /// Transmissions.
+    pub transmissions: u64,
+    /// Observations.
+    pub observations: u64,
+}
+
+/// The registered aggregates.
+#[derive(Debug, Default)]
+pub(super) struct Aggregates {
+    counting: Counting,
+    watching: Watching,
+    others: Vec<(Box<dyn Aggregate>, Arc<ArcSwap<Published>>)>,
+}
+
+/// What readers see of an aggregate that was registered.
+pub type Published = Arc<dyn Any + Send + Sync>;
+
+impl Aggregates {
+    pub(super) fn add(&mut self, row: &Transmission<'_>) {
+        self.counting.add(row);
+        self.watching.add(row);
+        self.others.iter_mut().for_each(|(aggregate, _)| aggregate.add(row));
+    }
+
+    pub(super) fn remove(&mut self, row: &Transmission<'_>) {
+        self.counting.remove(row);
+        self.watching.remove(row);
+        self.others.iter_mut().for_each(|(aggregate, _)| aggregate.remove(row));
+    }
+
+    fn publish(&mut self, next: &mut Snapshot) {
+        if let Ok(counters) = self.counting.publish(next).downcast::<Counters>() {
+            next.counters = counters;
+        }
+        if let Ok(activity) = self.watching.publish(next).downcast::<Activity>() {
+            next.activity = activity;
+        }
+        for (aggregate, seen) in &mut self.others {
+            seen.store(Arc::new(aggregate.publish(next)));
+        }
+    }
 }
 
 /// What an append did.
@@ -39,16 +97,36 @@ pub struct Outcome {
     pub new_transmissions: u64,
     /// Observations that were not there before.
     pub new_observations: u64,
-    /// Rows that replaced others.
+    /// Rows that replaced others, or were removed.
     pub changed: u64,
     /// Rows left out, see [`Store::defects`].
     pub skipped: u64,
+    /// Rows below [`Snapshot::floor`]: they are not kept in memory.
+    pub below_floor: u64,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            current: ArcSwap::from_pointee(Snapshot::default()),
+            appender: Mutex::default(),
+            subscribers: Subscribers::default(),
+        }
+    }
 }
 
 impl Store {
-    /// An empty store.
+    /// An empty store without a ceiling.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store that keeps at most about this many bytes of rows in memory: it drops the oldest segments,
+    /// never the newest rows.
+    pub fn with_budget(bytes: usize) -> Self {
+        let store = Self::default();
+        store.appender().budget = Some(bytes);
+        store
     }
 
     /// The current moment.
@@ -61,10 +139,34 @@ impl Store {
         self.appender().defects.clone()
     }
 
+    /// What the budget dropped so far.
+    pub fn evicted(&self) -> Evicted {
+        self.appender().evicted
+    }
+
+    /// Where the memory is.
+    pub fn memory_use(&self) -> MemoryUse {
+        let budget = self.appender().budget;
+        MemoryUse::of(&self.snapshot(), budget)
+    }
+
     /// Receives every later append, in order. A receiver that is more than `capacity` appends behind loses
     /// the newest ones and is told how many.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
         self.inner.subscribers.add(capacity)
+    }
+
+    /// Registers an aggregate: it is given every row there is, then every change. The result is what readers see
+    /// of it, as of the last publication.
+    pub fn register(&self, mut aggregate: Box<dyn Aggregate>) -> Arc<ArcSwap<Published>> {
+        let mut appender = self.appender();
+        let snapshot = self.snapshot();
+        for row in snapshot.transmissions() {
+            aggregate.add(&row);
+        }
+        let seen = Arc::new(ArcSwap::from_pointee(aggregate.publish(&snapshot)));
+        appender.aggregates.others.push((aggregate, Arc::clone(&seen)));
+        seen
     }
 
     /// Adds rows, or replaces those with their ids, and publishes the result at once.
@@ -85,15 +187,35 @@ impl Store {
     pub fn begin(&self) -> Append<'_> {
         let appender = self.appender();
         let next = Snapshot::clone(&self.inner.current.load());
-        Append {
-            store: self,
-            appender,
-            next,
-            outcome: Outcome::default(),
-            transmissions: Vec::new(),
-            observations: Vec::new(),
-            history: false,
+        Append::new(self, appender, next)
+    }
+
+    /// Puts a segment of older rows in front: it holds every id from `low` to just below the store's lowest.
+    pub(crate) fn prepend(
+        &self,
+        low: i64,
+        segment: Segment,
+        skipped: &BTreeMap<Defect, u64>,
+        loading: Loading,
+    ) {
+        let mut appender = self.appender();
+        let mut next = Snapshot::clone(&self.inner.current.load());
+        let above = next.parts.first().map(|p| p.low).or_else(|| next.recent.rows.first().map(|t| t.head.id));
+        let high = above.map_or_else(|| segment.id_range().map_or(low, |(_, high)| high), |above| above - 1);
+        for (defect, count) in skipped {
+            *appender.defects.entry(*defect).or_default() += count;
         }
+        next.last_transmission = next.last_transmission.max(segment.id_range().map_or(0, |(_, high)| high));
+        next.last_observation = next.last_observation.max(segment.last_observation().unwrap_or(0));
+        next.floor = low;
+        next.loading = loading;
+        let part = Part::new(low, high, Arc::new(segment));
+        part.transmissions().for_each(|row| appender.aggregates.add(&row));
+        next.transmission_count += part.len() as u64;
+        next.observation_count += part.observation_count() as u64;
+        next.parts.insert(0, part);
+        appender.enforce_budget(&mut next);
+        self.publish(&mut appender, &mut next);
     }
 
     /// Puts these nodes in place of those known.
@@ -103,25 +225,45 @@ impl Store {
 
     /// Puts these rows in place of those with their keys; returns how many differed.
     pub fn update_nodes(&self, changed: Vec<Node>) -> usize {
-        let _appender = self.appender();
+        let mut appender = self.appender();
         let mut next = Snapshot::clone(&self.inner.current.load());
         let (nodes, count) = next.nodes.with(changed);
         if count > 0 {
             next.nodes = Arc::new(nodes);
-            self.publish(&mut next);
+            self.publish(&mut appender, &mut next);
         }
         count
     }
 
+    /// Removes the rows with these keys.
+    pub fn remove_nodes(&self, keys: &[&str]) {
+        self.change(|next| next.nodes = Arc::new(next.nodes.without(keys)));
+    }
+
+    /// An empty store with the same ceiling.
+    pub(crate) fn sibling(&self) -> Self {
+        let store = Self::default();
+        store.appender().budget = self.appender().budget;
+        store
+    }
+
+    /// This store without its rows: a load that was interrupted begins again.
+    pub(crate) fn emptied(&self) -> Self {
+        if self.snapshot().transmission_count() > 0 {
+            self.replace_with(&self.sibling());
+        }
+        self.clone()
+    }
+
     /// Puts these observers in place of those known; false when nothing differed.
     pub fn set_observers(&self, observers: Observers) -> bool {
-        let _appender = self.appender();
+        let mut appender = self.appender();
         let mut next = Snapshot::clone(&self.inner.current.load());
         if next.observers.same_as(&observers) {
             return false;
         }
         next.observers = Arc::new(observers);
-        self.publish(&mut next);
+        self.publish(&mut appender, &mut next);
         true
     }
 
@@ -135,126 +277,64 @@ impl Store {
         self.change(|next| next.loading = loading);
     }
 
-    fn change(&self, edit: impl FnOnce(&mut Snapshot)) {
-        let _appender = self.appender();
+    /// Puts the contents of another store in place of this one's: readers see the old contents, then the new.
+    /// Registered aggregates are given the new rows.
+    pub fn replace_with(&self, other: &Self) {
+        let theirs = other.snapshot();
+        let mut appender = self.appender();
+        let ours = self.snapshot();
+        for (aggregate, _) in &mut appender.aggregates.others {
+            theirs.transmissions().for_each(|row| aggregate.add(&row));
+            ours.transmissions().for_each(|row| aggregate.remove(&row));
+        }
+        let mut from = other.appender();
+        std::mem::swap(&mut appender.aggregates.counting, &mut from.aggregates.counting);
+        std::mem::swap(&mut appender.aggregates.watching, &mut from.aggregates.watching);
+        appender.defects = std::mem::take(&mut from.defects);
+        appender.evicted = from.evicted;
+        drop(from);
+        let mut next = Snapshot { version: ours.version, ..Snapshot::clone(&theirs) };
+        appender.enforce_budget(&mut next);
+        self.publish(&mut appender, &mut next);
+    }
+
+    pub(super) fn change(&self, edit: impl FnOnce(&mut Snapshot)) {
+        let mut appender = self.appender();
         let mut next = Snapshot::clone(&self.inner.current.load());
         edit(&mut next);
-        self.publish(&mut next);
+        self.publish(&mut appender, &mut next);
     }
 
     /// The publication step: the only place where readers' view changes.
-    fn publish(&self, next: &mut Snapshot) -> Arc<Snapshot> {
+    pub(super) fn publish(&self, appender: &mut Appender, next: &mut Snapshot) -> Arc<Snapshot> {
+        appender.aggregates.publish(next);
         next.version += 1;
         let snapshot = Arc::new(std::mem::take(next));
         self.inner.current.store(Arc::clone(&snapshot));
         snapshot
     }
 
-    fn appender(&self) -> MutexGuard<'_, Appender> {
+    pub(super) fn appender(&self) -> MutexGuard<'_, Appender> {
         // A panicking appender published nothing: the state it leaves is the last published one.
         self.inner.appender.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An append in the making: nothing is visible before [`publish`](Self::publish), and dropping it forgets it.
-#[derive(Debug)]
-pub struct Append<'s> {
-    store: &'s Store,
-    appender: MutexGuard<'s, Appender>,
-    next: Snapshot,
-    outcome: Outcome,
-    transmissions: Vec<i64>,
-    observations: Vec<(i64, i64)>,
-    history: bool,
-}
-
-impl Append<'_> {
-    /// These rows are history: subscribers are not told.
-    pub fn as_history(mut self) -> Self {
-        self.history = true;
-        self
-    }
-
-    /// Adds a transmission, or replaces the columns of the one with its id.
-    pub fn transmission(&mut self, row: &TransmissionRow<'_>) {
-        let mut owned = match OwnedTransmission::new(row) {
-            Ok(owned) => owned,
-            Err(defect) => return self.skip(defect),
-        };
-        match self.next.recent.binary_search_by_key(&row.id, |t| t.head.id) {
-            Ok(at) => {
-                let old = &self.next.recent[at];
-                if old.head != owned.head {
-                    owned.observations.clone_from(&old.observations);
-                    owned.derive();
-                    self.next.recent[at] = Arc::new(owned);
-                    self.outcome.changed += 1;
-                }
-            }
-            Err(at) => {
-                self.next.recent.insert(at, Arc::new(owned));
-                self.transmissions.push(row.id);
-            }
+impl Appender {
+    /// Drops whole parts from the old end until the rest fits.
+    pub(super) fn enforce_budget(&mut self, next: &mut Snapshot) {
+        let Some(budget) = self.budget else { return };
+        let recent = next.recent.bytes();
+        let mut held: usize = recent + next.parts.iter().map(Part::bytes).sum::<usize>();
+        while held > budget && !next.parts.is_empty() {
+            let gone = next.parts.remove(0);
+            held -= gone.bytes();
+            gone.transmissions().for_each(|row| self.aggregates.remove(&row));
+            self.evicted.transmissions += gone.len() as u64;
+            self.evicted.observations += gone.observation_count() as u64;
+            next.transmission_count -= gone.len() as u64;
+            next.observation_count -= gone.observation_count() as u64;
+            next.floor = gone.high + 1;
         }
-    }
-
-    /// Adds an observation, or replaces the one with its id. Its transmission comes first.
-    pub fn observation(&mut self, row: &ObservationRow<'_>) {
-        let Ok(at) = self.next.recent.binary_search_by_key(&row.transmission_id, |t| t.head.id) else {
-            return self.skip(Defect::Dangling);
-        };
-        match Arc::make_mut(&mut self.next.recent[at]).put(row) {
-            Ok(true) => self.observations.push((row.transmission_id, row.id)),
-            Ok(false) => self.outcome.changed += 1,
-            Err(defect) => self.skip(defect),
-        }
-    }
-
-    /// Removes a transmission with its observations. True when it was there.
-    pub fn remove_transmission(&mut self, id: i64) -> bool {
-        let Ok(at) = self.next.recent.binary_search_by_key(&id, |t| t.head.id) else { return false };
-        let gone = self.next.recent.remove(at);
-        self.next.observation_count -= gone.observations.len() as u64;
-        self.outcome.changed += 1;
-        true
-    }
-
-    /// Removes an observation. True when it was there.
-    pub fn remove_observation(&mut self, transmission: i64, id: i64) -> bool {
-        let Ok(at) = self.next.recent.binary_search_by_key(&transmission, |t| t.head.id) else {
-            return false;
-        };
-        let gone = Arc::make_mut(&mut self.next.recent[at]).remove(id);
-        if gone {
-            self.next.observation_count -= 1;
-            self.outcome.changed += 1;
-        }
-        gone
-    }
-
-    /// Counts a row that could not even be read.
-    pub fn skip(&mut self, defect: Defect) {
-        *self.appender.defects.entry(defect).or_default() += 1;
-        self.outcome.skipped += 1;
-    }
-
-    /// Makes everything visible at once.
-    pub fn publish(mut self) -> Outcome {
-        self.outcome.new_transmissions = self.transmissions.len() as u64;
-        self.outcome.new_observations = self.observations.len() as u64;
-        self.next.observation_count += self.outcome.new_observations;
-        if self.outcome.new_transmissions + self.outcome.new_observations + self.outcome.changed == 0 {
-            return self.outcome;
-        }
-        let snapshot = self.store.publish(&mut self.next);
-        let announced = !self.transmissions.is_empty() || !self.observations.is_empty();
-        if announced && !self.history {
-            self.store.inner.subscribers.send(&Appended {
-                snapshot,
-                transmissions: self.transmissions.into(),
-                observations: self.observations.into(),
-            });
-        }
-        self.outcome
     }
 }

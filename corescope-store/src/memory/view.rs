@@ -1,12 +1,16 @@
 //! Row views: every column of a transmission or an observation, wherever the row is kept.
 //!
 //! A view borrows from the [`Snapshot`](super::Snapshot) (or the [`OwnedTransmission`]) it was taken from and
-//! is two words: copy it freely. Texts come back byte for byte as SQLite holds them.
+//! is a few words: copy it freely. Texts come back byte for byte as SQLite holds them.
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
+use super::matcher::{payload_keys, resolved_keys};
 use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops};
 use super::record::Score;
+use super::segment::Segment;
 
 /// A transmission.
 #[derive(Clone, Copy)]
@@ -16,6 +20,8 @@ pub struct Transmission<'a> {
 
 #[derive(Clone, Copy)]
 enum Place<'a> {
+    /// Segment and row.
+    Packed(&'a Segment, usize),
     Owned(&'a OwnedTransmission),
 }
 
@@ -35,9 +41,22 @@ impl<'a> From<&'a OwnedTransmission> for Transmission<'a> {
 }
 
 impl<'a> Transmission<'a> {
+    pub(crate) fn packed(segment: &'a Segment, row: usize) -> Self {
+        Self { place: Place::Packed(segment, row) }
+    }
+
+    /// The same row in full, independent of the snapshot.
+    pub fn to_owned_row(&self) -> OwnedTransmission {
+        match self.place {
+            Place::Packed(..) => OwnedTransmission::copy_of(self),
+            Place::Owned(t) => t.clone(),
+        }
+    }
+
     /// `transmissions.id`.
     pub fn id(&self) -> i64 {
         match self.place {
+            Place::Packed(s, r) => s.id(r),
             Place::Owned(t) => t.head.id,
         }
     }
@@ -45,6 +64,7 @@ impl<'a> Transmission<'a> {
     /// Content hash, normally 16 lower-case hex digits.
     pub fn hash(&self) -> Cow<'a, str> {
         match self.place {
+            Place::Packed(s, r) => s.hash(r),
             Place::Owned(t) => Cow::Borrowed(&t.head.hash),
         }
     }
@@ -52,6 +72,7 @@ impl<'a> Transmission<'a> {
     /// The frame of the first copy received; empty for companion-bridge messages.
     pub fn raw(&self) -> &'a [u8] {
         match self.place {
+            Place::Packed(s, r) => s.raw(r),
             Place::Owned(t) => &t.head.raw,
         }
     }
@@ -59,6 +80,7 @@ impl<'a> Transmission<'a> {
     /// The frame in hex, letter case as published.
     pub fn raw_hex(&self) -> Cow<'a, str> {
         match self.place {
+            Place::Packed(s, r) => s.raw_hex(r),
             Place::Owned(t) => match &t.head.raw_case {
                 HexCase::Upper => Cow::Owned(hex::encode_upper(&t.head.raw)),
                 HexCase::Lower => Cow::Owned(hex::encode(&t.head.raw)),
@@ -70,6 +92,7 @@ impl<'a> Transmission<'a> {
     /// First reception, RFC 3339 UTC, as stored.
     pub fn first_seen(&self) -> Cow<'a, str> {
         match self.place {
+            Place::Packed(s, r) => s.first_seen(r),
             Place::Owned(t) => Cow::Borrowed(&t.head.first_seen),
         }
     }
@@ -77,6 +100,7 @@ impl<'a> Transmission<'a> {
     /// First reception, unix seconds.
     pub fn first_seen_unix(&self) -> i64 {
         match self.place {
+            Place::Packed(s, r) => s.first_seen_unix(r),
             Place::Owned(t) => t.head.first_seen_unix,
         }
     }
@@ -84,13 +108,15 @@ impl<'a> Transmission<'a> {
     /// The column `last_seen`: unix seconds, 0 when never filled in.
     pub fn last_seen(&self) -> i64 {
         match self.place {
-            Place::Owned(t) => t.head.last_seen,
+            Place::Packed(s, r) => s.last_seen(r),
+            Place::Owned(t) => t.last_seen,
         }
     }
 
     /// Newest observation (or the first reception, when that is later), unix seconds.
     pub fn latest(&self) -> i64 {
         match self.place {
+            Place::Packed(s, r) => s.latest(r),
             Place::Owned(t) => t.latest,
         }
     }
@@ -98,6 +124,7 @@ impl<'a> Transmission<'a> {
     /// Route type: 0 TRANSPORT_FLOOD, 1 FLOOD, 2 DIRECT, 3 TRANSPORT_DIRECT.
     pub fn route_type(&self) -> Option<i64> {
         match self.place {
+            Place::Packed(s, r) => s.route_type(r),
             Place::Owned(t) => t.head.route_type,
         }
     }
@@ -105,6 +132,7 @@ impl<'a> Transmission<'a> {
     /// Payload type, 0–15.
     pub fn payload_type(&self) -> Option<i64> {
         match self.place {
+            Place::Packed(s, r) => s.payload_type(r),
             Place::Owned(t) => t.head.payload_type,
         }
     }
@@ -112,6 +140,7 @@ impl<'a> Transmission<'a> {
     /// Payload version, 0–3.
     pub fn payload_version(&self) -> Option<i64> {
         match self.place {
+            Place::Packed(s, r) => s.payload_version(r),
             Place::Owned(t) => t.head.payload_version,
         }
     }
@@ -119,6 +148,7 @@ impl<'a> Transmission<'a> {
     /// The payload as a JSON object, as stored.
     pub fn decoded_json(&self) -> Option<Cow<'a, str>> {
         match self.place {
+            Place::Packed(s, r) => s.decoded_json(r),
             Place::Owned(t) => t.head.decoded_json.as_deref().map(Cow::Borrowed),
         }
     }
@@ -126,6 +156,7 @@ impl<'a> Transmission<'a> {
     /// Sender of an advert: lower-case hex; `""` looked at and none, `None` not looked at.
     pub fn from_pubkey(&self) -> Option<Cow<'a, str>> {
         match self.place {
+            Place::Packed(s, r) => s.sender(r),
             Place::Owned(t) => t.head.from_pubkey.as_deref().map(Cow::Borrowed),
         }
     }
@@ -133,6 +164,7 @@ impl<'a> Transmission<'a> {
     /// The column `channel_hash`: a channel's name, or `enc_` and two hex digits.
     pub fn channel_hash(&self) -> Option<&'a str> {
         match self.place {
+            Place::Packed(s, r) => s.channel_hash(r),
             Place::Owned(t) => t.head.channel_hash.as_deref(),
         }
     }
@@ -140,6 +172,7 @@ impl<'a> Transmission<'a> {
     /// The column `scope_name`: `None` unscoped, `""` scoped but unknown, else `#name`.
     pub fn scope_name(&self) -> Option<&'a str> {
         match self.place {
+            Place::Packed(s, r) => s.scope_name(r),
             Place::Owned(t) => t.head.scope_name.as_deref(),
         }
     }
@@ -147,6 +180,7 @@ impl<'a> Transmission<'a> {
     /// Number of observations.
     pub fn observation_count(&self) -> usize {
         match self.place {
+            Place::Packed(s, r) => s.observations(r).len(),
             Place::Owned(t) => t.observations.len(),
         }
     }
@@ -159,6 +193,11 @@ impl<'a> Transmission<'a> {
     /// The observation at a position of [`observations`](Self::observations).
     pub fn observation(&self, index: usize) -> Option<Observation<'a>> {
         match self.place {
+            Place::Packed(s, r) => {
+                let of = s.observations(r);
+                let at = of.start.checked_add(index).filter(|at| *at < of.end)?;
+                Some(Observation { of: *self, place: ObservationPlace::Packed(s, r, at) })
+            }
             Place::Owned(t) => t
                 .observations
                 .get(index)
@@ -170,6 +209,7 @@ impl<'a> Transmission<'a> {
     /// rowid (none first); then `path_json` ascending. `None` without observations.
     pub fn display(&self) -> Option<Observation<'a>> {
         match self.place {
+            Place::Packed(s, r) => self.observation(s.display(r)? - s.observations(r).start),
             Place::Owned(t) => self.observation(t.display),
         }
     }
@@ -182,13 +222,53 @@ impl<'a> Transmission<'a> {
         seen.len()
     }
 
+    /// Calls `found` once with each node that takes part: sender, keys of the payload, resolved relays.
+    pub fn for_each_node(&self, mut found: impl FnMut(&str)) {
+        if let Place::Packed(s, r) = self.place {
+            return s.nodes_of(r, found);
+        }
+        let mut seen: Vec<String> = Vec::new();
+        let mut add = |key: &str| {
+            if !key.is_empty() && !seen.iter().any(|k| k == key) {
+                found(key);
+                seen.push(key.to_owned());
+            }
+        };
+        if let Some(from) = self.from_pubkey() {
+            add(&from);
+        }
+        if let Some(json) = self.decoded_json() {
+            payload_keys(&json).for_each(&mut add);
+        }
+        for observation in self.observations() {
+            if let Some(path) = observation.resolved_path() {
+                resolved_keys(&path).for_each(&mut add);
+            }
+        }
+    }
+
+    /// Calls `found` once with each observer that heard it, and the times it did.
+    pub fn for_each_observer(&self, mut found: impl FnMut(i64, &[i64])) {
+        let mut heard: SmallVec<[(i64, i64); 32]> =
+            self.observations().filter_map(|o| Some((o.observer()?, o.timestamp()))).collect();
+        heard.sort_unstable();
+        let times: SmallVec<[i64; 32]> = heard.iter().map(|(_, time)| *time).collect();
+        let mut begin = 0;
+        for same in heard.chunk_by(|a, b| a.0 == b.0) {
+            if let Some((rowid, _)) = same.first() {
+                found(*rowid, &times[begin..begin + same.len()]);
+            }
+            begin += same.len();
+        }
+    }
+
     /// The resolved path of the longest observation that has one (the display observation first), as stored.
     pub fn resolved_path(&self) -> Option<Cow<'a, str>> {
         if let Some(found) = self.display().and_then(|o| o.resolved_path()) {
             return Some(found);
         }
         self.observations()
-            .filter(|o| o.resolved_path().is_some())
+            .filter(|o| o.is_resolved())
             .max_by_key(|o| (o.hop_count(), o.timestamp()))
             .and_then(|o| o.resolved_path())
     }
@@ -239,6 +319,8 @@ pub struct Observation<'a> {
 
 #[derive(Clone, Copy)]
 enum ObservationPlace<'a> {
+    /// Segment, row of the transmission, position of the observation.
+    Packed(&'a Segment, usize, usize),
     Owned(&'a OwnedObservation),
 }
 
@@ -252,6 +334,7 @@ impl<'a> Observation<'a> {
     /// `observations.id`.
     pub fn id(&self) -> i64 {
         match self.place {
+            ObservationPlace::Packed(s, r, at) => s.observation_id(r, at),
             ObservationPlace::Owned(o) => o.id,
         }
     }
@@ -264,6 +347,7 @@ impl<'a> Observation<'a> {
     /// Rowid of the observer, see [`Observers::by_rowid`](super::Observers::by_rowid).
     pub fn observer(&self) -> Option<i64> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.observer_of(at),
             ObservationPlace::Owned(o) => o.observer,
         }
     }
@@ -271,6 +355,7 @@ impl<'a> Observation<'a> {
     /// `rx`, `tx` or nothing.
     pub fn direction(&self) -> Option<&'a str> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.direction(at),
             ObservationPlace::Owned(o) => o.direction.as_deref(),
         }
     }
@@ -278,6 +363,7 @@ impl<'a> Observation<'a> {
     /// Signal-to-noise ratio in dB.
     pub fn snr(&self) -> Option<f64> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.snr(at),
             ObservationPlace::Owned(o) => o.snr,
         }
     }
@@ -285,6 +371,7 @@ impl<'a> Observation<'a> {
     /// Signal strength in dBm.
     pub fn rssi(&self) -> Option<f64> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.rssi(at),
             ObservationPlace::Owned(o) => o.rssi,
         }
     }
@@ -292,6 +379,7 @@ impl<'a> Observation<'a> {
     /// Score as published.
     pub fn score(&self) -> Option<Score> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.score(at),
             ObservationPlace::Owned(o) => o.score,
         }
     }
@@ -299,6 +387,7 @@ impl<'a> Observation<'a> {
     /// Reception time, unix seconds.
     pub fn timestamp(&self) -> i64 {
         match self.place {
+            ObservationPlace::Packed(s, r, at) => s.timestamp(r, at),
             ObservationPlace::Owned(o) => o.timestamp,
         }
     }
@@ -306,6 +395,7 @@ impl<'a> Observation<'a> {
     /// JSON array of upper-case hex hops, as stored.
     pub fn path_json(&self) -> Option<Cow<'a, str>> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.path_json(at).map(Cow::Owned),
             ObservationPlace::Owned(o) => o.path_json.as_deref().map(Cow::Borrowed),
         }
     }
@@ -313,13 +403,23 @@ impl<'a> Observation<'a> {
     /// Number of hops of the path.
     pub fn hop_count(&self) -> usize {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.hop_count(at),
             ObservationPlace::Owned(o) => o.path_json.as_deref().map_or(0, count_hops),
+        }
+    }
+
+    /// Whether there is a resolved path.
+    pub fn is_resolved(&self) -> bool {
+        match self.place {
+            ObservationPlace::Packed(s, _, at) => s.is_resolved(at),
+            ObservationPlace::Owned(o) => o.resolved_path.is_some(),
         }
     }
 
     /// JSON array of public keys and nulls, as stored.
     pub fn resolved_path(&self) -> Option<Cow<'a, str>> {
         match self.place {
+            ObservationPlace::Packed(s, _, at) => s.resolved_path(at).map(Cow::Owned),
             ObservationPlace::Owned(o) => o.resolved_path.as_deref().map(Cow::Borrowed),
         }
     }
@@ -327,6 +427,7 @@ impl<'a> Observation<'a> {
     /// This observation's own copy of the frame in hex, as stored; `None` when it has none.
     pub fn raw_hex(&self) -> Option<Cow<'a, str>> {
         match self.place {
+            ObservationPlace::Packed(s, r, at) => s.observation_raw_hex(r, at).map(Cow::Owned),
             ObservationPlace::Owned(o) => o.raw_hex.as_deref().map(Cow::Borrowed),
         }
     }

@@ -4,4 +4,5 @@ mod rows;
 mod tables;
 
 pub(crate) use rows::{Columns, observation, transmission};
-pub use tables::{edges, nodes, nodes_seen_since, observers};
+pub(crate) use tables::exists;
+pub use tables::{edges, node, nodes, nodes_seen_since, observers};

@@ -68,6 +68,21 @@ pub fn nodes_seen_since(connection: &Connection, last_seen: &str) -> rusqlite::R
     from_table(connection, "nodes", " WHERE last_seen >= ?1", [last_seen])
 }
 
+/// The row of `nodes` with this key, or else that of `inactive_nodes`.
+///
+/// # Errors
+///
+/// What SQLite reports.
+pub fn node(connection: &Connection, public_key: &str) -> rusqlite::Result<Option<Node>> {
+    if let Some(node) = from_table(connection, "nodes", " WHERE public_key = ?1", [public_key])?.pop() {
+        return Ok(Some(node));
+    }
+    if !exists(connection, "inactive_nodes")? {
+        return Ok(None);
+    }
+    Ok(from_table(connection, "inactive_nodes", " WHERE public_key = ?1", [public_key])?.pop())
+}
+
 fn from_table<const N: usize>(
     connection: &Connection,
     table: &str,

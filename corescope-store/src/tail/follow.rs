@@ -1,16 +1,20 @@
-//! The follower: one thread that loads a database and then keeps up with it.
+//! The follower: one thread that has a database loaded and then keeps up with it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
+use super::catch_up::{Looked, Position};
+use super::chunks;
+use super::load::Loaders;
 use super::wake::{Wake, Woken};
 use crate::memory::{Graph, Loading, Nodes, Observers, Store};
-use crate::read;
+use crate::read::{self, Columns};
 
 /// How to follow.
 #[derive(Clone, Debug)]
@@ -19,20 +23,27 @@ pub struct Options {
     pub poll: Duration,
     /// How often the neighbour graph is read.
     pub graph_every: Duration,
+    /// Threads of the first load.
+    pub load_threads: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { poll: Duration::from_millis(25), graph_every: Duration::from_mins(1) }
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            poll: Duration::from_millis(25),
+            graph_every: Duration::from_mins(1),
+            load_threads: threads.clamp(1, 4),
+        }
     }
 }
 
-/// A running follower. Dropping it ends the thread and waits for it.
+/// A running follower. Dropping it ends the threads and waits for them.
 #[derive(Debug)]
 pub struct Follower {
     wake: Wake,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Follower {
@@ -46,28 +57,41 @@ impl Drop for Follower {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.wake.wake();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that follows the database panicked");
+        for thread in self.threads.drain(..) {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("a thread that follows the database panicked");
+            }
         }
     }
 }
 
 /// Loads the database at `path` into `store` and follows it until the result is dropped.
 ///
-/// Returns at once; [`Snapshot::loading`](crate::memory::Snapshot::loading) says how far it is. Errors of the
-/// database are logged and tried again.
+/// Returns at once; [`Snapshot::loading`](crate::memory::Snapshot::loading) says how far it is. The newest
+/// transmissions come first. Errors of the database are logged and tried again. A file that was replaced, or whose
+/// ids went down, is loaded anew, and the old contents stay visible until that is done.
 ///
 /// # Errors
 ///
-/// The thread cannot be started.
+/// A thread cannot be started.
 pub fn follow(path: &Path, store: Store, options: Options) -> std::io::Result<Follower> {
     let (wake, woken) = Woken::pair();
     let stop = Arc::new(AtomicBool::new(false));
-    let work = Work { path: path.to_owned(), store, options, woken, stop: Arc::clone(&stop) };
-    let thread = std::thread::Builder::new().name("store-follow".into()).spawn(move || work.run())?;
-    Ok(Follower { wake, stop, thread: Some(thread) })
+    let mut follower = Follower { wake, stop: Arc::clone(&stop), threads: Vec::new() };
+    let packing = (store.clone(), Arc::clone(&stop));
+    let work = Work { path: path.to_owned(), store, options, woken, stop };
+    let builder = |name: &str| std::thread::Builder::new().name(name.into());
+    follower.threads.push(builder("store-follow").spawn(move || work.run())?);
+    follower.threads.push(builder("store-pack").spawn(move || {
+        let (store, stop) = packing;
+        while !stop.load(Ordering::Acquire) {
+            if !store.compact() {
+                std::thread::park_timeout(Duration::from_millis(200));
+            }
+        }
+    })?);
+    Ok(follower)
 }
 
 struct Work {
@@ -78,9 +102,16 @@ struct Work {
     stop: Arc<AtomicBool>,
 }
 
+/// The file behind a path.
+type Identity = Option<(u64, u64)>;
+
+fn identity(path: &Path) -> Identity {
+    std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
+}
+
 impl Work {
     fn run(self) {
-        while !self.stop.load(Ordering::Acquire) {
+        while !self.is_stopped() {
             if let Err(error) = self.session() {
                 tracing::warn!(%error, path = %self.path.display(), "cannot follow the database, trying again");
                 let loading = self.store.snapshot().loading().clone();
@@ -90,81 +121,143 @@ impl Work {
         }
     }
 
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Loads one file and follows it. Ends when it must be loaded anew.
     fn session(&self) -> rusqlite::Result<()> {
-        let connection = Connection::open_with_flags(
-            &self.path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "query_only", true)?;
-        let columns = read::Columns::of(&connection)?;
+        let file = identity(&self.path);
+        let connection = super::open(&self.path)?;
+        let columns = Columns::of(&connection)?;
         let mut version = data_version(&connection)?;
-        let mut graph_at = self.small_tables(&connection, None)?;
-        self.catch_up(&connection, &columns)?;
-        let complete = Loading { usable: true, complete: true, ..self.store.snapshot().loading().clone() };
-        self.store.set_loading(complete);
-        while !self.stop.load(Ordering::Acquire) {
-            self.woken.wait(self.options.poll);
+        // The first load is seen as it grows; a later one when it is done.
+        let first = self.store.snapshot().version() == 0 || !self.store.snapshot().loading().complete;
+        let target = if first { self.store.emptied() } else { self.store.sibling() };
+        let mut position = Position::before_load(&connection)?;
+        read_tables(&connection, &target, &mut position)?;
+        let mut graph_at = Instant::now();
+        if !self.load(&connection, &columns, &target, &mut position)? {
+            return Ok(());
+        }
+        if !first {
+            self.store.replace_with(&target);
+        }
+        let mut file_looked_at = Instant::now();
+        let mut swept_at = Instant::now();
+        while !self.is_stopped() {
+            let woken = self.woken.wait(self.options.poll);
+            if file_looked_at.elapsed() >= Duration::from_secs(1) {
+                file_looked_at = Instant::now();
+                if identity(&self.path) != file {
+                    tracing::info!(path = %self.path.display(), "the database file was replaced, loading it anew");
+                    // A file in the making is not there yet.
+                    return if self.path.exists() {
+                        Ok(())
+                    } else {
+                        Err(rusqlite::Error::QueryReturnedNoRows)
+                    };
+                }
+            }
             let now = data_version(&connection)?;
-            if now == version {
+            if now != version || woken {
+                version = now;
+                loop {
+                    match position.look(&connection, &columns, &self.store, None, unix_now())? {
+                        Looked::UpToDate => break,
+                        Looked::More => {}
+                        Looked::LoadAnew => {
+                            tracing::info!(path = %self.path.display(), "rows went away, loading the database anew");
+                            return Ok(());
+                        }
+                    }
+                    if self.is_stopped() {
+                        return Ok(());
+                    }
+                }
+            }
+            if graph_at.elapsed() >= self.options.graph_every {
+                graph_at = Instant::now();
+                self.store.set_graph(Graph::new(read::edges(&connection)?, unix_now()));
+            }
+            if position.change.is_none() && swept_at.elapsed() >= Duration::from_secs(1) {
+                swept_at = Instant::now();
+                position.sweep(&connection, &columns, &self.store)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first load, newest first, while new rows are followed. False when it was interrupted.
+    fn load(
+        &self,
+        connection: &Connection,
+        columns: &Columns,
+        target: &Store,
+        position: &mut Position,
+    ) -> rusqlite::Result<bool> {
+        let plan = chunks::plan(connection)?;
+        (position.transmission, position.observation) = (plan.last_transmission, plan.last_observation);
+        let mut loading = Loading { expected: plan.expected, ..Loading::default() };
+        target.set_loading(loading.clone());
+        let mut loaders = Loaders::start(self.path.clone(), &plan, self.options.load_threads)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let mut version = data_version(connection)?;
+        let mut first = true;
+        loop {
+            if self.is_stopped() {
+                return Ok(false);
+            }
+            let Some(chunks) = loaders.next(self.options.poll)? else {
+                let now = data_version(connection)?;
+                if now != version && !first {
+                    version = now;
+                    let strays = Some(&*loaders.strays);
+                    if position.look(connection, columns, target, strays, unix_now())? == Looked::LoadAnew {
+                        return Ok(false);
+                    }
+                }
                 continue;
+            };
+            if chunks.is_empty() {
+                break;
             }
-            version = now;
-            self.catch_up(&connection, &columns)?;
-            graph_at = self.small_tables(&connection, Some(graph_at))?;
+            for chunk in chunks {
+                loading.loaded += chunk.segment.len() as u64;
+                let day_before =
+                    target.snapshot().newest().max(chunk.segment.newest()).saturating_sub(86_400);
+                loading.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < day_before;
+                target.prepend(chunk.low, chunk.segment, &chunk.defects, loading.clone());
+                first = false;
+            }
+            if target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0 {
+                // The ceiling is reached: what is older stays in the database.
+                break;
+            }
         }
-        Ok(())
+        let strays = loaders.strays.take(i64::MIN, i64::MAX);
+        drop(loaders);
+        for some in strays.chunks(1000) {
+            let mut append = target.begin().as_history();
+            for stray in some {
+                append.observation(&stray.row());
+            }
+            append.publish();
+        }
+        while position.look(connection, columns, target, None, unix_now())? == Looked::More {}
+        target.set_loading(Loading { usable: true, complete: true, ..loading });
+        Ok(true)
     }
+}
 
-    /// Reads nodes and observers, and the graph when it is due.
-    fn small_tables(&self, connection: &Connection, graph_at: Option<Instant>) -> rusqlite::Result<Instant> {
-        let graph_at = match graph_at {
-            Some(at) if at.elapsed() < self.options.graph_every => at,
-            _ => {
-                self.store.set_graph(Graph::new(read::edges(connection)?, unix_now()));
-                Instant::now()
-            }
-        };
-        self.store.set_observers(Observers::new(read::observers(connection)?));
-        self.store.set_nodes(Nodes::new(read::nodes(connection)?));
-        Ok(graph_at)
-    }
-
-    /// Appends every row behind the last known ids.
-    fn catch_up(&self, connection: &Connection, columns: &read::Columns) -> rusqlite::Result<()> {
-        let snapshot = self.store.snapshot();
-        let history = !snapshot.loading().complete;
-        let (last_transmission, last_observation) = snapshot.last_ids();
-        drop(snapshot);
-        let mut append = self.store.begin();
-        if history {
-            append = append.as_history();
-        }
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {} FROM transmissions WHERE id > ?1 ORDER BY id",
-            columns.transmissions
-        ))?;
-        let mut rows = statement.query([last_transmission])?;
-        while let Some(row) = rows.next()? {
-            match read::transmission(row) {
-                Ok(row) => append.transmission(&row),
-                Err(defect) => append.skip(defect),
-            }
-        }
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {} FROM observations WHERE id > ?1 ORDER BY id",
-            columns.observations
-        ))?;
-        let mut rows = statement.query([last_observation])?;
-        while let Some(row) = rows.next()? {
-            match read::observation(row) {
-                Ok(row) => append.observation(&row),
-                Err(defect) => append.skip(defect),
-            }
-        }
-        append.publish();
-        Ok(())
-    }
+/// The graph first, then observers and nodes.
+fn read_tables(connection: &Connection, store: &Store, position: &mut Position) -> rusqlite::Result<()> {
+    store.set_graph(Graph::new(read::edges(connection)?, unix_now()));
+    store.set_observers(Observers::new(read::observers(connection)?));
+    let nodes = read::nodes(connection)?;
+    position.node_seen = nodes.iter().filter_map(|n| n.last_seen.clone()).max().unwrap_or_default();
+    store.set_nodes(Nodes::new(nodes));
+    Ok(())
 }
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -14,9 +14,9 @@ use crate::memory::owned::{Defect, HexCase, check_sizes, check_transmission};
 use crate::memory::record::{ObservationRow, Score, TransmissionRow};
 
 /// Most transmissions a segment may have: row numbers are 16 bits.
-pub(crate) const MOST_ROWS: usize = 65_535;
-/// Most observations a segment may have, so that offsets into its arenas stay below 2³².
-pub(crate) const MOST_OBSERVATIONS: usize = 1 << 22;
+const MOST_ROWS: usize = 65_535;
+/// Most bytes of one of its arenas, so that offsets stay below 2³² with one more row.
+const MOST_BYTES: usize = 1 << 31;
 
 /// Number of a small whole number column: the value, or one of these.
 pub(super) const KIND_NULL: u32 = 255;
@@ -91,16 +91,9 @@ impl Builder {
         self.ids.len()
     }
 
-    /// Number of observations so far.
-    pub(crate) fn observation_count(&self) -> usize {
-        self.observations.len()
-    }
-
     /// Whether the arenas are as large as a segment's may be.
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= MOST_ROWS
-            || self.observations.len() >= MOST_OBSERVATIONS
-            || self.raw.len().max(self.json.len()).max(self.ways.len()) >= 1 << 30
+        self.len() >= MOST_ROWS || self.raw.len().max(self.json.len()).max(self.ways.len()) >= MOST_BYTES
     }
 
     /// The row of a transmission.
@@ -221,6 +214,7 @@ impl Builder {
     /// Packs everything.
     pub(crate) fn finish(mut self) -> Segment {
         let rows = self.len();
+        self.ids.shrink();
         self.observations.sort_unstable_by_key(|o| (o.of, o.id));
         if self.seen.disordered {
             // Of two rows with one id the later one would have replaced the earlier; SQLite has no such rows.

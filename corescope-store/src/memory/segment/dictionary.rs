@@ -120,15 +120,7 @@ impl Arena {
         slice(&self.bytes, &self.ends, at as u32)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len() + self.ends.len() * 4
-    }
-
-    pub(crate) fn parts(&self) -> (&[u8], &[u32]) {
-        (&self.bytes, &self.ends)
     }
 }

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::dictionary::Interner;
 
-/// Number that no key has.
 const LOWER_HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Collects keys. Ordinary keys are 64 lower-case hex digits; whatever else was stored is kept as its text.
@@ -48,6 +47,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    #[cfg(test)]
     pub(crate) fn from_texts(texts: impl IntoIterator<Item = Box<str>>) -> Self {
         let mut builder = KeysBuilder::default();
         for text in texts {

@@ -19,7 +19,7 @@ mod way;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub(crate) use builder::{Builder, MOST_OBSERVATIONS, MOST_ROWS};
+pub(crate) use builder::Builder;
 use builder::{JSON_PLAIN, JSON_SHORT, KIND_NULL, KIND_ODD, hash_key};
 use dictionary::Arena;
 use keys::Keys;
@@ -29,6 +29,7 @@ pub(crate) use packed::Packed;
 use postings::{HashIndex, Postings};
 use way::{Of, Way};
 
+use super::matcher::{payload_keys, resolved_keys};
 use super::owned::DisplayKey;
 use super::record::Score;
 
@@ -123,6 +124,11 @@ impl Segment {
     /// Highest `latest` of a transmission.
     pub(crate) fn newest(&self) -> i64 {
         self.newest
+    }
+
+    /// Lowest `first_seen` of a transmission.
+    pub(crate) fn oldest(&self) -> i64 {
+        self.base_time
     }
 
     /// Highest id of an observation.
@@ -265,7 +271,7 @@ impl Segment {
         }
     }
 
-    pub(crate) fn from_pubkey(&self, row: usize) -> Option<Cow<'_, str>> {
+    pub(crate) fn sender(&self, row: usize) -> Option<Cow<'_, str>> {
         Some(self.keys.get(self.from.get(row).checked_sub(1)?))
     }
 
@@ -434,6 +440,89 @@ impl Segment {
         numbers.sort_unstable();
         if !numbers.is_empty() {
             self.from.select(|n| numbers.binary_search(&n).is_ok(), found);
+        }
+    }
+
+    /// Calls `found` once with each node that takes part in a row.
+    pub(crate) fn nodes_of(&self, row: usize, mut found: impl FnMut(&str)) {
+        let mut numbers: smallvec::SmallVec<[u32; 64]> = smallvec::SmallVec::new();
+        for at in self.observations(row) {
+            let way = self.way_of(at);
+            numbers.extend(way.keys().flatten());
+            if let Some(text) = way.resolved_text() {
+                numbers.extend(resolved_keys(text).filter_map(|key| self.keys.find(key)));
+            }
+        }
+        numbers.extend(self.from.get(row).checked_sub(1));
+        if let Some(json) = self.decoded_json(row) {
+            numbers.extend(payload_keys(&json).filter_map(|key| self.keys.find(key)));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut text = String::with_capacity(64);
+        for number in numbers {
+            text.clear();
+            self.keys.write(number, &mut text);
+            if !text.is_empty() {
+                found(&text);
+            }
+        }
+    }
+
+    /// The first row whose id is greater.
+    pub(crate) fn rows_after(&self, id: i64) -> usize {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            if self.id(middle) <= id { from = middle + 1 } else { to = middle }
+        }
+        from
+    }
+
+    /// The table that `display_snr` and `display_rssi` point into.
+    pub(crate) fn reals(&self) -> &[f64] {
+        &self.reals
+    }
+
+    /// Number in `reals` plus one of the display observation's SNR, 0 when it has none.
+    pub(crate) fn display_snr(&self, row: usize) -> usize {
+        self.display(row).map_or(0, |at| self.snr.get(at) as usize)
+    }
+
+    /// The same for RSSI.
+    pub(crate) fn display_rssi(&self, row: usize) -> usize {
+        self.display(row).map_or(0, |at| self.rssi.get(at) as usize)
+    }
+
+    /// The table that `display_observer` points into: rowids.
+    pub(crate) fn observers(&self) -> &[i64] {
+        &self.observers
+    }
+
+    /// Number in `observers` plus one of the display observation's observer, 0 when it has none.
+    pub(crate) fn display_observer(&self, row: usize) -> usize {
+        self.display(row).map_or(0, |at| self.observer.get(at) as usize)
+    }
+
+    /// Hops of the display observation.
+    pub(crate) fn display_hops(&self, row: usize) -> usize {
+        self.display(row).map_or(0, |at| self.hop_count(at))
+    }
+
+    /// Whether every `first_seen` is whole seconds.
+    pub(crate) fn has_plain_times(&self) -> bool {
+        self.odd_times.iter().next().is_none()
+    }
+
+    /// Calls `found` with the rows of every node whose key satisfies `wanted`; a row may come more than once.
+    pub(crate) fn rows_of_nodes(&self, wanted: impl Fn(&str) -> bool, mut found: impl FnMut(usize)) {
+        for number in 0..self.keys.len() as u32 {
+            let rows = self.nodes.get(number);
+            if !rows.is_empty() && wanted(&self.keys.get(number)) {
+                for row in rows {
+                    found(usize::from(*row));
+                }
+            }
         }
     }
 

@@ -98,11 +98,6 @@ impl Distances {
         if near == self.mark { self.far.get(row).copied().unwrap_or(0) } else { unfold(u64::from(near)) }
     }
 
-    /// Rows whose distance stands in the table of exceptions.
-    pub(crate) fn far(&self) -> impl Iterator<Item = (usize, i64)> {
-        self.far.iter().map(|(row, v)| (row, *v))
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         self.near.bytes() + self.far.bytes(|_| 0)
     }
@@ -125,7 +120,9 @@ mod tests {
     fn ids_with_gaps_are_found() {
         let list = [3, 4, 5, 9, 10, 40];
         let mut ids = Ids::default();
-        list.iter().for_each(|id| ids.push(*id));
+        for id in list {
+            ids.push(id);
+        }
         for (row, id) in list.iter().enumerate() {
             assert_eq!((ids.get(row), ids.find(*id)), (*id, Some(row)));
         }

@@ -41,14 +41,6 @@ impl Postings {
     pub(crate) fn bytes(&self) -> usize {
         self.starts.len() * 4 + self.rows.len() * 2
     }
-
-    pub(crate) fn parts(&self) -> (&[u32], &[u16]) {
-        (&self.starts, &self.rows)
-    }
-
-    pub(crate) fn from_parts(starts: Vec<u32>, rows: Vec<u16>) -> Self {
-        Self { starts: starts.into(), rows: rows.into() }
-    }
 }
 
 /// Rows in ascending order of their 64-bit hash, with a table of where each range of hashes begins.
@@ -67,13 +59,12 @@ impl HashIndex {
         rows.sort_unstable_by_key(|row| (hashes[usize::from(*row)], *row));
         let mut starts = vec![0_u16; (1 << bits) + 1];
         let mut at = 0;
-        for range in 0..1_usize << bits {
-            starts[range] = at as u16;
+        for (range, start) in starts.iter_mut().enumerate() {
+            *start = at as u16;
             while at < rows.len() && top(hashes[usize::from(rows[at])], bits) == range {
                 at += 1;
             }
         }
-        starts[1 << bits] = at as u16;
         Self { starts: starts.into(), rows: rows.into(), bits }
     }
 

@@ -201,7 +201,7 @@ fn copy(mut from: usize, mut len: usize, known: usize, raw: &[u8], text: &mut Ve
         let at = from - SKELETON.len();
         let byte = if at < raw.len() * 2 {
             let byte = raw[at / 2];
-            let digit = if at % 2 == 0 { byte >> 4 } else { byte & 15 };
+            let digit = if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
             b"0123456789abcdef"[usize::from(digit)]
         } else {
             raw[at - raw.len() * 2]

@@ -217,7 +217,7 @@ fn encode_raw(
     } {
         return Ok(RawKind::Same);
     }
-    if text.len() % 2 != 0 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(Defect::Hex);
     }
     sized(text.as_bytes(), out);

@@ -1,0 +1,226 @@
+//! Who was heard, and who heard: per node and per observer.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::Aggregate;
+use crate::memory::snapshot::Snapshot;
+use crate::memory::view::Transmission;
+
+/// Shares of the node table: a publication copies only those that changed.
+const SHARDS: usize = 64;
+
+/// Activity of every node and observer, over what is in memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Activity {
+    nodes: Vec<Arc<HashMap<Arc<str>, NodeActivity>>>,
+    observers: Arc<HashMap<i64, ObserverActivity>>,
+}
+
+/// What a node did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeActivity {
+    /// Transmissions it takes part in: as sender, in the payload, or as resolved relay.
+    pub transmissions: u64,
+    /// Of these, those it sent (`from_pubkey`).
+    pub sent: u64,
+    /// Newest observation of any of them, unix seconds.
+    pub last_heard: i64,
+    /// Transmissions whose newest observation is that old.
+    at_last: u64,
+}
+
+/// What an observer heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ObserverActivity {
+    /// Observations.
+    pub observations: u64,
+    /// Transmissions.
+    pub transmissions: u64,
+    /// Of these, adverts.
+    pub adverts: u64,
+    /// Timestamp of its newest observation, unix seconds.
+    pub last_heard: i64,
+    at_last: u64,
+}
+
+impl Activity {
+    /// A node by key (lower-case hex); nothing heard of it gives zeros.
+    pub fn node(&self, key: &str) -> NodeActivity {
+        self.nodes.get(shard(key)).and_then(|shard| shard.get(key)).copied().unwrap_or_default()
+    }
+
+    /// All nodes that take part in something, in no particular order.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &NodeActivity)> {
+        self.nodes.iter().flat_map(|shard| shard.iter()).map(|(key, node)| (&**key, node))
+    }
+
+    /// An observer by rowid; nothing heard by it gives zeros.
+    pub fn observer(&self, rowid: i64) -> ObserverActivity {
+        self.observers.get(&rowid).copied().unwrap_or_default()
+    }
+
+    /// All observers that heard something, in no particular order.
+    pub fn observers(&self) -> impl Iterator<Item = (i64, &ObserverActivity)> {
+        self.observers.iter().map(|(rowid, observer)| (*rowid, observer))
+    }
+}
+
+/// Which share a key belongs to: FNV-1a of its first bytes.
+fn shard(key: &str) -> usize {
+    let hash = key.bytes().take(8).fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    hash as usize % SHARDS
+}
+
+/// Keeps [`Activity`].
+#[derive(Debug)]
+pub(crate) struct Watching {
+    now: Activity,
+    /// Keys whose `last_heard` left and must be looked for.
+    stale_nodes: HashSet<Box<str>>,
+    stale_observers: HashSet<i64>,
+    changed: bool,
+    published: Arc<Activity>,
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        let now = Activity { nodes: vec![Arc::default(); SHARDS], observers: Arc::default() };
+        Self {
+            published: Arc::new(now.clone()),
+            now,
+            stale_nodes: HashSet::new(),
+            stale_observers: HashSet::new(),
+            changed: false,
+        }
+    }
+}
+
+impl Watching {
+    pub(crate) fn watched(self) -> Activity {
+        self.now
+    }
+
+    fn node<T>(&mut self, key: &str, edit: impl FnOnce(&mut NodeActivity) -> T) -> T {
+        let nodes = Arc::make_mut(&mut self.now.nodes[shard(key)]);
+        if let Some(node) = nodes.get_mut(key) {
+            return edit(node);
+        }
+        let mut node = NodeActivity::default();
+        let result = edit(&mut node);
+        nodes.insert(key.into(), node);
+        result
+    }
+}
+
+/// A newer time takes over, an equal one joins.
+fn raise(last: &mut i64, at_last: &mut u64, time: i64) {
+    if *at_last == 0 || time > *last {
+        (*last, *at_last) = (time, 1);
+    } else if time == *last {
+        *at_last += 1;
+    }
+}
+
+/// Takes one of the newest away; true when none is left.
+fn lower(last: i64, at_last: &mut u64, time: i64) -> bool {
+    if time == last {
+        *at_last = at_last.saturating_sub(1);
+    }
+    *at_last == 0
+}
+
+impl Aggregate for Watching {
+    fn add(&mut self, row: &Transmission<'_>) {
+        self.changed = true;
+        let latest = row.latest();
+        row.for_each_node(|key| {
+            self.node(key, |node| {
+                node.transmissions += 1;
+                raise(&mut node.last_heard, &mut node.at_last, latest);
+            });
+        });
+        if let Some(from) = row.from_pubkey().filter(|f| !f.is_empty()) {
+            self.node(&from, |node| node.sent += 1);
+        }
+        let advert = u64::from(row.payload_type() == Some(4));
+        let observers = Arc::make_mut(&mut self.now.observers);
+        row.for_each_observer(|rowid, times| {
+            let observer = observers.entry(rowid).or_default();
+            observer.transmissions += 1;
+            observer.adverts += advert;
+            for time in times {
+                observer.observations += 1;
+                raise(&mut observer.last_heard, &mut observer.at_last, *time);
+            }
+        });
+    }
+
+    fn remove(&mut self, row: &Transmission<'_>) {
+        self.changed = true;
+        let latest = row.latest();
+        if let Some(from) = row.from_pubkey().filter(|f| !f.is_empty()) {
+            self.node(&from, |node| node.sent = node.sent.saturating_sub(1));
+        }
+        row.for_each_node(|key| {
+            let stale = self.node(key, |node| {
+                node.transmissions = node.transmissions.saturating_sub(1);
+                lower(node.last_heard, &mut node.at_last, latest)
+            });
+            if stale {
+                self.stale_nodes.insert(key.into());
+            }
+        });
+        let advert = u64::from(row.payload_type() == Some(4));
+        let observers = Arc::make_mut(&mut self.now.observers);
+        let stale = &mut self.stale_observers;
+        row.for_each_observer(|rowid, times| {
+            let observer = observers.entry(rowid).or_default();
+            observer.transmissions = observer.transmissions.saturating_sub(1);
+            observer.adverts = observer.adverts.saturating_sub(advert);
+            for time in times {
+                observer.observations = observer.observations.saturating_sub(1);
+                if lower(observer.last_heard, &mut observer.at_last, *time) {
+                    stale.insert(rowid);
+                }
+            }
+        });
+    }
+
+    fn publish(&mut self, snapshot: &Snapshot) -> Arc<dyn Any + Send + Sync> {
+        if !self.changed {
+            return Arc::clone(&self.published) as _;
+        }
+        for key in std::mem::take(&mut self.stale_nodes) {
+            let shard = Arc::make_mut(&mut self.now.nodes[shard(&key)]);
+            let Some(node) = shard.get_mut(&*key) else { continue };
+            if node.transmissions == 0 {
+                shard.remove(&*key);
+                continue;
+            }
+            node.at_last = 0;
+            for row in snapshot.rows_of_node(&key) {
+                raise(&mut node.last_heard, &mut node.at_last, row.latest());
+            }
+        }
+        let observers = Arc::make_mut(&mut self.now.observers);
+        for rowid in std::mem::take(&mut self.stale_observers) {
+            let Some(observer) = observers.get_mut(&rowid) else { continue };
+            if observer.observations == 0 {
+                observers.remove(&rowid);
+                continue;
+            }
+            observer.at_last = 0;
+            for row in snapshot.rows_of_observer(rowid) {
+                for observation in row.observations().filter(|o| o.observer() == Some(rowid)) {
+                    raise(&mut observer.last_heard, &mut observer.at_last, observation.timestamp());
+                }
+            }
+        }
+        self.published = Arc::new(self.now.clone());
+        self.changed = false;
+        Arc::clone(&self.published) as _
+    }
+}

@@ -1,0 +1,267 @@
+//! An append: rows go to the newest ones in full, or over the segment that holds their transmission.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard};
+
+use super::compact::RECENT_MOST;
+use super::owned::{Defect, OwnedTransmission};
+use super::record::{ObservationRow, TransmissionRow};
+use super::snapshot::Snapshot;
+use super::store::{Appender, Outcome, Store};
+use super::subscribe::Appended;
+use super::view::Transmission;
+
+/// An append in the making: nothing is visible before [`publish`](Self::publish), and dropping it forgets it.
+#[derive(Debug)]
+pub struct Append<'s> {
+    store: &'s Store,
+    appender: MutexGuard<'s, Appender>,
+    next: Snapshot,
+    outcome: Outcome,
+    /// Transmissions that changed, with what they were.
+    touched: BTreeMap<i64, Option<Arc<OwnedTransmission>>>,
+    transmissions: Vec<i64>,
+    observations: Vec<(i64, i64)>,
+    history: bool,
+}
+
+/// Where a transmission is, or would be.
+enum Seat {
+    /// Position among the recent rows.
+    Recent(usize),
+    /// Free position among the recent rows.
+    Free(usize),
+    /// Number of a part.
+    Part(usize),
+    BelowFloor,
+}
+
+impl<'s> Append<'s> {
+    pub(super) fn new(store: &'s Store, appender: MutexGuard<'s, Appender>, next: Snapshot) -> Self {
+        Self {
+            store,
+            appender,
+            next,
+            outcome: Outcome::default(),
+            touched: BTreeMap::new(),
+            transmissions: Vec::new(),
+            observations: Vec::new(),
+            history: false,
+        }
+    }
+
+    /// These rows are history: subscribers are not told.
+    pub fn as_history(mut self) -> Self {
+        self.history = true;
+        self
+    }
+
+    fn seat(&self, id: i64) -> Seat {
+        if id < self.next.floor {
+            return Seat::BelowFloor;
+        }
+        match self.next.parts.last() {
+            Some(last) if id <= last.high => self.next.part_of(id).map_or(Seat::BelowFloor, Seat::Part),
+            _ => match self.next.recent.find(id) {
+                Ok(at) => Seat::Recent(at),
+                Err(at) => Seat::Free(at),
+            },
+        }
+    }
+
+    /// Remembers what a transmission was before this append.
+    fn touch(&mut self, id: i64, was: impl FnOnce(&Snapshot) -> Option<Arc<OwnedTransmission>>) {
+        if !self.touched.contains_key(&id) {
+            let was = was(&self.next);
+            self.touched.insert(id, was);
+        }
+    }
+
+    /// Adds a transmission, or replaces the columns of the one with its id.
+    pub fn transmission(&mut self, row: &TransmissionRow<'_>) {
+        self.next.last_transmission = self.next.last_transmission.max(row.id);
+        let mut owned = match OwnedTransmission::new(row) {
+            Ok(owned) => owned,
+            Err(defect) => return self.skip(defect),
+        };
+        match self.seat(row.id) {
+            Seat::BelowFloor => self.outcome.below_floor += 1,
+            Seat::Free(at) => {
+                self.touch(row.id, |_| None);
+                self.next.recent.insert(at, owned);
+                self.next.transmission_count += 1;
+                self.transmissions.push(row.id);
+            }
+            Seat::Recent(at) => {
+                let old = Arc::clone(&self.next.recent.rows[at]);
+                if old.head == owned.head {
+                    return;
+                }
+                owned.observations.clone_from(&old.observations);
+                owned.derive();
+                self.touch(row.id, |_| Some(old));
+                self.next.recent.replace(at, owned);
+                self.outcome.changed += 1;
+            }
+            Seat::Part(part) => {
+                let old = self.next.parts[part].by_id(row.id).map(|t| Arc::new(t.to_owned_row()));
+                if let Some(old) = &old {
+                    if old.head == owned.head {
+                        return;
+                    }
+                    owned.observations.clone_from(&old.observations);
+                    owned.derive();
+                    self.outcome.changed += 1;
+                } else {
+                    self.next.transmission_count += 1;
+                    self.transmissions.push(row.id);
+                }
+                self.touch(row.id, |_| old);
+                self.next.parts[part].put(row.id, Some(Arc::new(owned)));
+            }
+        }
+    }
+
+    /// Adds an observation, or replaces the one with its id. Its transmission comes first.
+    pub fn observation(&mut self, row: &ObservationRow<'_>) {
+        self.next.last_observation = self.next.last_observation.max(row.id);
+        let id = row.transmission_id;
+        let put = match self.seat(id) {
+            Seat::BelowFloor => {
+                self.outcome.below_floor += 1;
+                return;
+            }
+            Seat::Free(_) => Err(Defect::Dangling),
+            Seat::Recent(at) => {
+                if self.next.recent.rows[at].has(row) {
+                    return;
+                }
+                self.touch(id, |next| next.recent.rows.get(at).cloned());
+                self.next.recent.edit(at, |t| t.put(row))
+            }
+            Seat::Part(part) => match self.next.parts[part].by_id(id).map(|t| t.to_owned_row()) {
+                None => Err(Defect::Dangling),
+                Some(owned) if owned.has(row) => return,
+                Some(owned) => {
+                    let mut changed = owned.clone();
+                    let put = changed.put(row);
+                    if put.is_ok() {
+                        self.touch(id, |_| Some(Arc::new(owned)));
+                        self.next.parts[part].put(id, Some(Arc::new(changed)));
+                    }
+                    put
+                }
+            },
+        };
+        match put {
+            Ok(true) => {
+                self.next.observation_count += 1;
+                self.observations.push((id, row.id));
+            }
+            Ok(false) => self.outcome.changed += 1,
+            Err(defect) => self.skip(defect),
+        }
+    }
+
+    /// Replaces the columns of a transmission that is there; any other row is ignored.
+    pub fn change_transmission(&mut self, row: &TransmissionRow<'_>) {
+        if self.next.by_id(row.id).is_some() {
+            self.transmission(row);
+        }
+    }
+
+    /// Replaces an observation that is there; any other row is ignored.
+    pub fn change_observation(&mut self, row: &ObservationRow<'_>) {
+        let is_there = |t: Transmission<'_>| t.observations().any(|o| o.id() == row.id);
+        if self.next.by_id(row.transmission_id).is_some_and(is_there) {
+            self.observation(row);
+        }
+    }
+
+    /// Removes a transmission with its observations. True when it was there.
+    pub fn remove_transmission(&mut self, id: i64) -> bool {
+        let gone = match self.seat(id) {
+            Seat::BelowFloor | Seat::Free(_) => return false,
+            Seat::Recent(at) => self.next.recent.remove(at),
+            Seat::Part(part) => {
+                let Some(old) = self.next.parts[part].by_id(id).map(|t| Arc::new(t.to_owned_row())) else {
+                    return false;
+                };
+                self.next.parts[part].put(id, None);
+                old
+            }
+        };
+        self.next.transmission_count -= 1;
+        self.next.observation_count -= gone.observations.len() as u64;
+        self.outcome.changed += 1;
+        self.touch(id, |_| Some(gone));
+        true
+    }
+
+    /// Removes an observation. True when it was there.
+    pub fn remove_observation(&mut self, transmission: i64, id: i64) -> bool {
+        let gone = match self.seat(transmission) {
+            Seat::BelowFloor | Seat::Free(_) => false,
+            Seat::Recent(at) => {
+                self.touch(transmission, |next| next.recent.rows.get(at).cloned());
+                self.next.recent.edit(at, |t| t.remove(id))
+            }
+            Seat::Part(part) => match self.next.parts[part].by_id(transmission).map(|t| t.to_owned_row()) {
+                None => false,
+                Some(owned) => {
+                    let mut changed = owned.clone();
+                    let gone = changed.remove(id);
+                    if gone {
+                        self.touch(transmission, |_| Some(Arc::new(owned)));
+                        self.next.parts[part].put(transmission, Some(Arc::new(changed)));
+                    }
+                    gone
+                }
+            },
+        };
+        if gone {
+            self.next.observation_count -= 1;
+            self.outcome.changed += 1;
+        }
+        gone
+    }
+
+    /// Counts a row that could not even be read.
+    pub fn skip(&mut self, defect: Defect) {
+        *self.appender.defects.entry(defect).or_default() += 1;
+        self.outcome.skipped += 1;
+    }
+
+    /// The ids of the newest rows given so far, kept or not.
+    pub fn last_ids(&self) -> (i64, i64) {
+        self.next.last_ids()
+    }
+
+    /// Makes everything visible at once.
+    pub fn publish(mut self) -> Outcome {
+        self.outcome.new_transmissions = self.transmissions.len() as u64;
+        self.outcome.new_observations = self.observations.len() as u64;
+        for (id, was) in std::mem::take(&mut self.touched) {
+            if let Some(now) = self.next.by_id(id) {
+                self.appender.aggregates.add(&now);
+            }
+            if let Some(was) = was {
+                self.appender.aggregates.remove(&Transmission::from(&*was));
+            }
+        }
+        if self.next.recent.rows.len() >= RECENT_MOST {
+            self.next.pack_recent();
+            self.appender.enforce_budget(&mut self.next);
+        }
+        let snapshot = self.store.publish(&mut self.appender, &mut self.next);
+        let announced = !self.transmissions.is_empty() || !self.observations.is_empty();
+        if announced && !self.history {
+            self.store.inner.subscribers.send(&Appended {
+                snapshot,
+                transmissions: self.transmissions.into(),
+                observations: self.observations.into(),
+            });
+        }
+        self.outcome
+    }
+}

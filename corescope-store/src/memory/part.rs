@@ -1,0 +1,285 @@
+//! A range of transmission ids: a segment, and the rows of it that changed since it was packed.
+
+use std::sync::Arc;
+
+use super::owned::OwnedTransmission;
+use super::segment::{Segment, lookup_key};
+use super::view::{Observation, Transmission};
+
+/// All transmissions with ids from `low` to `high`.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) overlay: Arc<Overlay>,
+}
+
+/// Rows that take the place of the segment's, ascending by id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overlay {
+    pub(crate) rows: Vec<OverlayRow>,
+}
+
+/// What holds in place of a row of the segment.
+#[derive(Clone, Debug)]
+pub(crate) struct OverlayRow {
+    pub(crate) id: i64,
+    /// The row of the segment that no longer counts.
+    pub(crate) instead_of: Option<u32>,
+    /// `None`: removed.
+    pub(crate) now: Option<Arc<OwnedTransmission>>,
+}
+
+impl Part {
+    pub(crate) fn new(low: i64, high: i64, segment: Arc<Segment>) -> Self {
+        Self { low, high, segment, overlay: Arc::default() }
+    }
+
+    /// Number of transmissions.
+    pub(crate) fn len(&self) -> usize {
+        let replaced = self.overlay.rows.iter().filter(|r| r.instead_of.is_some()).count();
+        let now = self.overlay.rows.iter().filter(|r| r.now.is_some()).count();
+        self.segment.len() - replaced + now
+    }
+
+    /// Number of observations.
+    pub(crate) fn observation_count(&self) -> usize {
+        let mut count = self.segment.observation_count();
+        for row in &self.overlay.rows {
+            if let Some(old) = row.instead_of {
+                count -= self.segment.observations(old as usize).len();
+            }
+            count += row.now.as_ref().map_or(0, |t| t.observations.len());
+        }
+        count
+    }
+
+    /// Highest `latest` of a transmission.
+    pub(crate) fn newest(&self) -> i64 {
+        self.overlay
+            .rows
+            .iter()
+            .filter_map(|r| r.now.as_ref())
+            .map(|t| t.latest)
+            .fold(self.segment.newest(), i64::max)
+    }
+
+    pub(crate) fn by_id(&self, id: i64) -> Option<Transmission<'_>> {
+        if !self.overlay.rows.is_empty()
+            && let Ok(at) = self.overlay.rows.binary_search_by_key(&id, |r| r.id)
+        {
+            return self.overlay.rows[at].now.as_deref().map(Transmission::from);
+        }
+        self.segment.find(id).map(|row| Transmission::packed(&self.segment, row))
+    }
+
+    pub(crate) fn by_hash(&self, key: u64, hash: &str) -> Option<Transmission<'_>> {
+        let changed = self.overlay.rows.iter().rev().filter_map(|r| r.now.as_deref());
+        if let Some(found) = changed.map(Transmission::from).find(|t| t.hash().eq_ignore_ascii_case(hash)) {
+            return Some(found);
+        }
+        let row = self.segment.find_hash(key, hash)?;
+        (!self.is_replaced(row)).then(|| Transmission::packed(&self.segment, row))
+    }
+
+    pub(crate) fn observation_by_id(&self, id: i64) -> Option<Observation<'_>> {
+        for row in self.overlay.rows.iter().filter_map(|r| r.now.as_deref()) {
+            if let Ok(at) = row.observations.binary_search_by_key(&id, |o| o.id) {
+                return Transmission::from(row).observation(at);
+            }
+        }
+        let (row, at) = self.segment.find_observation(id)?;
+        if self.is_replaced(row) {
+            return None;
+        }
+        Transmission::packed(&self.segment, row).observation(at - self.segment.observations(row).start)
+    }
+
+    /// Whether a row of the segment no longer counts.
+    pub(crate) fn is_replaced(&self, row: usize) -> bool {
+        !self.overlay.rows.is_empty() && self.overlay.rows.iter().any(|r| r.instead_of == Some(row as u32))
+    }
+
+    /// Those of these rows of the segment that still count.
+    pub(crate) fn packed<'a>(&'a self, rows: &'a [u16]) -> impl Iterator<Item = Transmission<'a>> {
+        let rows = rows.iter().map(|row| usize::from(*row));
+        rows.filter(|row| !self.is_replaced(*row)).map(|row| Transmission::packed(&self.segment, row))
+    }
+
+    /// Rows of the overlay.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = Transmission<'_>> {
+        self.overlay.rows.iter().filter_map(|r| r.now.as_deref()).map(Transmission::from)
+    }
+
+    /// Where its transmissions are, ascending by id.
+    pub(crate) fn places(&self) -> Places {
+        if self.overlay.rows.is_empty() {
+            return Places::Plain(0..self.segment.len() as u32);
+        }
+        let mut places = Vec::with_capacity(self.len());
+        let mut changed = self.overlay.rows.iter().enumerate().peekable();
+        let mut replaced: Vec<u32> = self.overlay.rows.iter().filter_map(|r| r.instead_of).collect();
+        replaced.sort_unstable();
+        for row in 0..self.segment.len() {
+            let id = self.segment.id(row);
+            while let Some((at, change)) = changed.next_if(|(_, change)| change.id <= id) {
+                if change.now.is_some() {
+                    places.push(Place::Changed(at as u32));
+                }
+            }
+            if replaced.binary_search(&(row as u32)).is_err() {
+                places.push(Place::Row(row as u32));
+            }
+        }
+        places.extend(changed.filter(|(_, c)| c.now.is_some()).map(|(at, _)| Place::Changed(at as u32)));
+        Places::Merged(places.into_iter())
+    }
+
+    pub(crate) fn at(&self, place: Place) -> Option<Transmission<'_>> {
+        match place {
+            Place::Row(row) => Some(Transmission::packed(&self.segment, row as usize)),
+            Place::Changed(at) => self.overlay.rows.get(at as usize)?.now.as_deref().map(Transmission::from),
+        }
+    }
+
+    /// Its transmissions, ascending by id.
+    pub(crate) fn transmissions(&self) -> impl DoubleEndedIterator<Item = Transmission<'_>> + Clone {
+        self.places().filter_map(|place| self.at(place))
+    }
+
+    /// Puts a row in place of the segment's, or removes it.
+    pub(crate) fn put(&mut self, id: i64, now: Option<Arc<OwnedTransmission>>) {
+        let overlay = Arc::make_mut(&mut self.overlay);
+        match overlay.rows.binary_search_by_key(&id, |r| r.id) {
+            Ok(at) => overlay.rows[at].now = now,
+            Err(at) => {
+                let instead_of = self.segment.find(id).map(|row| row as u32);
+                overlay.rows.insert(at, OverlayRow { id, instead_of, now });
+            }
+        }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.segment.bytes()
+            + self
+                .overlay
+                .rows
+                .iter()
+                .map(|r| size_of::<OverlayRow>() + r.now.as_ref().map_or(0, |t| t.bytes()))
+                .sum::<usize>()
+    }
+}
+
+/// Where a transmission of a part is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// A row of the segment.
+    Row(u32),
+    /// An entry of the overlay.
+    Changed(u32),
+}
+
+/// Places, ascending by id.
+#[derive(Clone, Debug)]
+pub(crate) enum Places {
+    Plain(std::ops::Range<u32>),
+    Merged(std::vec::IntoIter<Place>),
+}
+
+impl Iterator for Places {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        match self {
+            Self::Plain(range) => range.next().map(Place::Row),
+            Self::Merged(places) => places.next(),
+        }
+    }
+}
+
+impl DoubleEndedIterator for Places {
+    fn next_back(&mut self) -> Option<Place> {
+        match self {
+            Self::Plain(range) => range.next_back().map(Place::Row),
+            Self::Merged(places) => places.next_back(),
+        }
+    }
+}
+
+/// The newest transmissions, in full, ascending by id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recent {
+    pub(crate) rows: Vec<Arc<OwnedTransmission>>,
+    /// What each is looked up with by hash.
+    keys: Vec<u64>,
+    /// Lowest and highest observation id of each.
+    spans: Vec<(i64, i64)>,
+}
+
+impl Recent {
+    pub(crate) fn find(&self, id: i64) -> Result<usize, usize> {
+        match self.rows.last() {
+            Some(last) if last.head.id < id => Err(self.rows.len()),
+            _ => self.rows.binary_search_by_key(&id, |t| t.head.id),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, at: usize, row: OwnedTransmission) {
+        self.keys.insert(at, lookup_key(&row.head.hash));
+        self.spans.insert(at, span(&row));
+        self.rows.insert(at, Arc::new(row));
+    }
+
+    pub(crate) fn replace(&mut self, at: usize, row: OwnedTransmission) {
+        self.keys[at] = lookup_key(&row.head.hash);
+        self.spans[at] = span(&row);
+        self.rows[at] = Arc::new(row);
+    }
+
+    pub(crate) fn edit<T>(&mut self, at: usize, edit: impl FnOnce(&mut OwnedTransmission) -> T) -> T {
+        let row = Arc::make_mut(&mut self.rows[at]);
+        let result = edit(row);
+        self.spans[at] = span(row);
+        result
+    }
+
+    pub(crate) fn remove(&mut self, at: usize) -> Arc<OwnedTransmission> {
+        self.keys.remove(at);
+        self.spans.remove(at);
+        self.rows.remove(at)
+    }
+
+    /// Takes the oldest rows off.
+    pub(crate) fn drain(&mut self, count: usize) -> Vec<Arc<OwnedTransmission>> {
+        self.keys.drain(..count);
+        self.spans.drain(..count);
+        self.rows.drain(..count).collect()
+    }
+
+    pub(crate) fn by_hash(&self, key: u64, hash: &str) -> Option<&Arc<OwnedTransmission>> {
+        let mut same = self.keys.iter().zip(&self.rows).rev().filter(|(k, _)| **k == key);
+        same.find(|(_, row)| row.head.hash.eq_ignore_ascii_case(hash)).map(|(_, row)| row)
+    }
+
+    pub(crate) fn observation_by_id(&self, id: i64) -> Option<Observation<'_>> {
+        let around =
+            self.spans.iter().zip(&self.rows).filter(|((low, high), _)| (*low..=*high).contains(&id));
+        around.rev().find_map(|(_, row)| {
+            let at = row.observations.binary_search_by_key(&id, |o| o.id).ok()?;
+            Transmission::from(&**row).observation(at)
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.iter().map(|t| 8 + 8 + 16 + t.bytes()).sum()
+    }
+}
+
+fn span(row: &OwnedTransmission) -> (i64, i64) {
+    match (row.observations.first(), row.observations.last()) {
+        (Some(first), Some(last)) => (first.id, last.id),
+        _ => (i64::MAX, i64::MIN),
+    }
+}

@@ -1,0 +1,221 @@
+//! Answering a query: which rows, how many, which page of them.
+
+use super::bits::Bits;
+use super::matcher::Matcher;
+use super::part::{Part, Place};
+use super::query::{Cursor, Order, Page, Query};
+use super::snapshot::Snapshot;
+use super::view::Transmission;
+
+/// The matches in one part.
+struct Found<'a> {
+    part: &'a Part,
+    rows: Bits,
+    /// Positions in the overlay, ascending by id.
+    changed: Vec<u32>,
+    len: usize,
+}
+
+impl<'a> Found<'a> {
+    fn new(part: &'a Part, matcher: &Matcher<'_>) -> Self {
+        let mut rows = matcher.rows(&part.segment);
+        let mut changed = Vec::new();
+        for (at, row) in part.overlay.rows.iter().enumerate() {
+            if let Some(old) = row.instead_of {
+                rows.clear(old as usize);
+            }
+            if row.now.as_deref().is_some_and(|t| matcher.matches(&Transmission::from(t))) {
+                changed.push(at as u32);
+            }
+        }
+        let len = rows.count() + changed.len();
+        Self { part, rows, changed, len }
+    }
+
+    /// In the order of ids.
+    fn places(&self, descending: bool) -> Box<dyn Iterator<Item = Place> + '_> {
+        if self.changed.is_empty() {
+            return if descending {
+                Box::new(self.rows.iter_rev().map(|row| Place::Row(row as u32)))
+            } else {
+                Box::new(self.rows.iter().map(|row| Place::Row(row as u32)))
+            };
+        }
+        let id = |place: &Place| self.part.at(*place).map_or(0, |t| t.id());
+        let mut places: Vec<Place> = self.rows.iter().map(|row| Place::Row(row as u32)).collect();
+        places.extend(self.changed.iter().map(|at| Place::Changed(*at)));
+        places.sort_by_key(id);
+        if descending { Box::new(places.into_iter().rev()) } else { Box::new(places.into_iter()) }
+    }
+}
+
+pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
+    let matcher = Matcher::new(query, snapshot);
+    let recent: Vec<Transmission<'a>> = snapshot
+        .recent
+        .rows
+        .iter()
+        .map(|t| Transmission::from(&**t))
+        .filter(|t| matcher.matches(t))
+        .collect();
+    let found: Vec<Found<'a>> = snapshot
+        .parts
+        .iter()
+        .filter(|part| !matcher.excludes(part))
+        .map(|part| Found::new(part, &matcher))
+        .filter(|found| found.len > 0)
+        .collect();
+    let total = (recent.len() + found.iter().map(|f| f.len).sum::<usize>()) as u64;
+    let (rows, more) = match query.order {
+        Order::Latest => by_latest(query, &recent, &found),
+        Order::NewestId | Order::OldestId => by_id(query, &recent, &found),
+    };
+    let next = rows.last().filter(|_| more).map(|t| Cursor { latest: t.latest(), id: t.id() });
+    Page { total, rows, next }
+}
+
+/// The page, and whether rows follow it.
+fn by_id<'a>(
+    query: &Query,
+    recent: &[Transmission<'a>],
+    found: &[Found<'a>],
+) -> (Vec<Transmission<'a>>, bool) {
+    let descending = query.order == Order::NewestId;
+    let behind = |id: i64| query.after.is_none_or(|c| if descending { id < c.id } else { id > c.id });
+    let mut page = Pager { skip: query.offset, limit: query.limit, rows: Vec::new(), more: false };
+    let in_recent = |page: &mut Pager<'a>| {
+        let rows: &mut dyn Iterator<Item = &Transmission<'a>> =
+            if descending { &mut recent.iter().rev() } else { &mut recent.iter() };
+        rows.filter(|t| behind(t.id())).for_each(|t| page.take(*t));
+    };
+    let in_parts = |page: &mut Pager<'a>| {
+        let parts: &mut dyn Iterator<Item = &Found<'a>> =
+            if descending { &mut found.iter().rev() } else { &mut found.iter() };
+        for one in parts {
+            if page.more {
+                return;
+            }
+            let all_behind = behind(one.part.low) && behind(one.part.high);
+            if all_behind && page.skip >= one.len {
+                page.skip -= one.len;
+                continue;
+            }
+            if !behind(one.part.low) && !behind(one.part.high) {
+                continue;
+            }
+            for place in one.places(descending) {
+                if let Some(t) = one.part.at(place)
+                    && (all_behind || behind(t.id()))
+                {
+                    page.take(t);
+                    if page.more {
+                        break;
+                    }
+                }
+            }
+        }
+    };
+    if descending {
+        in_recent(&mut page);
+        in_parts(&mut page);
+    } else {
+        in_parts(&mut page);
+        in_recent(&mut page);
+    }
+    (page.rows, page.more)
+}
+
+struct Pager<'a> {
+    skip: usize,
+    limit: usize,
+    rows: Vec<Transmission<'a>>,
+    more: bool,
+}
+
+impl<'a> Pager<'a> {
+    fn take(&mut self, row: Transmission<'a>) {
+        if self.skip > 0 {
+            self.skip -= 1;
+        } else if self.rows.len() < self.limit {
+            self.rows.push(row);
+        } else {
+            self.more = true;
+        }
+    }
+}
+
+/// The same in the order of the newest observation.
+fn by_latest<'a>(
+    query: &Query,
+    recent: &[Transmission<'a>],
+    found: &[Found<'a>],
+) -> (Vec<Transmission<'a>>, bool) {
+    let wanted = query.offset.saturating_add(query.limit).saturating_add(1);
+    let mut top = Top { rows: Vec::new(), wanted, floor: None };
+    let behind = |latest: i64, id: i64| query.after.is_none_or(|c| (latest, id) < (c.latest, c.id));
+    for t in recent {
+        if behind(t.latest(), t.id()) {
+            top.offer(t.latest(), t.id(), || Some(*t));
+        }
+    }
+    let mut parts: Vec<(&Found<'a>, i64)> = found.iter().map(|f| (f, f.part.newest())).collect();
+    parts.sort_by_key(|(_, newest)| std::cmp::Reverse(*newest));
+    for (one, newest) in parts {
+        if top.floor.is_some_and(|(latest, _)| newest < latest) {
+            break;
+        }
+        let segment = &one.part.segment;
+        for row in one.rows.iter() {
+            let latest = segment.latest(row);
+            if top.floor.is_none_or(|floor| latest >= floor.0) && behind(latest, segment.id(row)) {
+                top.offer(latest, segment.id(row), || Some(Transmission::packed(segment, row)));
+            }
+        }
+        for at in &one.changed {
+            if let Some(t) = one.part.at(Place::Changed(*at))
+                && behind(t.latest(), t.id())
+            {
+                top.offer(t.latest(), t.id(), || Some(t));
+            }
+        }
+    }
+    let mut rows = top.finish();
+    let more = rows.len() == wanted;
+    rows.truncate(wanted - 1);
+    (rows.into_iter().skip(query.offset).map(|(_, t)| t).collect(), more)
+}
+
+/// The highest rows of those offered.
+struct Top<'a> {
+    rows: Vec<((i64, i64), Transmission<'a>)>,
+    wanted: usize,
+    /// Once enough were offered: no lower one counts.
+    floor: Option<(i64, i64)>,
+}
+
+impl<'a> Top<'a> {
+    fn offer(&mut self, latest: i64, id: i64, row: impl FnOnce() -> Option<Transmission<'a>>) {
+        if self.floor.is_some_and(|floor| (latest, id) < floor) {
+            return;
+        }
+        if let Some(row) = row() {
+            self.rows.push(((latest, id), row));
+        }
+        if self.rows.len() >= self.wanted.saturating_mul(2).max(64) {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.rows.sort_unstable_by_key(|(key, _)| std::cmp::Reverse(*key));
+        self.rows.truncate(self.wanted);
+        if self.rows.len() == self.wanted {
+            self.floor = self.rows.last().map(|(key, _)| *key);
+        }
+    }
+
+    fn finish(mut self) -> Vec<((i64, i64), Transmission<'a>)> {
+        self.cut();
+        self.rows
+    }
+}
