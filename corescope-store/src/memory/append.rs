@@ -133,16 +133,17 @@ impl<'s> Append<'s> {
             }
             Seat::Free(_) => Err(Defect::Dangling),
             Seat::Recent(at) => {
-                if self.next.recent.rows[at].has(row) {
+                if Transmission::from(&*self.next.recent.rows[at]).has(row) {
                     return;
                 }
                 self.touch(id, |next| next.recent.rows.get(at).cloned());
                 self.next.recent.edit(at, |t| t.put(row))
             }
-            Seat::Part(part) => match self.next.parts[part].by_id(id).map(|t| t.to_owned_row()) {
+            Seat::Part(part) => match self.next.parts[part].by_id(id) {
                 None => Err(Defect::Dangling),
-                Some(owned) if owned.has(row) => return,
-                Some(owned) => {
+                Some(known) if known.has(row) => return,
+                Some(known) => {
+                    let owned = known.to_owned_row();
                     let mut changed = owned.clone();
                     let put = changed.put(row);
                     if put.is_ok() {

@@ -142,25 +142,6 @@ impl OwnedTransmission {
         Ok(new)
     }
 
-    /// Whether an observation is there exactly so.
-    pub(crate) fn has(&self, row: &ObservationRow<'_>) -> bool {
-        self.observations
-            .binary_search_by_key(&row.id, |o| o.id)
-            .ok()
-            .and_then(|at| self.observations.get(at))
-            .is_some_and(|o| {
-                o.observer == row.observer
-                    && o.timestamp == row.timestamp
-                    && o.snr == row.snr
-                    && o.rssi == row.rssi
-                    && o.score == row.score
-                    && o.direction.as_deref() == row.direction
-                    && o.path_json.as_deref() == row.path_json
-                    && o.resolved_path.as_deref() == row.resolved_path
-                    && o.raw_hex.as_deref() == row.raw_hex
-            })
-    }
-
     /// Removes an observation; true when it was there.
     pub(crate) fn remove(&mut self, id: i64) -> bool {
         let Ok(at) = self.observations.binary_search_by_key(&id, |o| o.id) else { return false };

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::matcher::{payload_keys, resolved_keys};
 use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops};
-use super::record::Score;
+use super::record::{ObservationRow, Score};
 use super::segment::Segment;
 
 /// A transmission.
@@ -220,6 +220,21 @@ impl<'a> Transmission<'a> {
         seen.sort_unstable();
         seen.dedup();
         seen.len()
+    }
+
+    /// Whether an observation is there exactly so.
+    pub(crate) fn has(&self, row: &ObservationRow<'_>) -> bool {
+        self.observations().find(|o| o.id() == row.id).is_some_and(|o| {
+            o.observer() == row.observer
+                && o.timestamp() == row.timestamp
+                && o.snr() == row.snr
+                && o.rssi() == row.rssi
+                && o.score() == row.score
+                && o.direction() == row.direction
+                && o.path_json().as_deref() == row.path_json
+                && o.resolved_path().as_deref() == row.resolved_path
+                && o.raw_hex().as_deref() == row.raw_hex
+        })
     }
 
     /// Calls `found` once with each node that takes part: sender, keys of the payload, resolved relays.

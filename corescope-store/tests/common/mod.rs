@@ -133,8 +133,8 @@ fn resolved() -> impl Strategy<Value = Option<String>> {
     prop_oneof![
         2 => Just(None),
         4 => prop::collection::vec(prop::option::of(one_of(&KEYS)), 0..4).prop_map(|keys| {
-            let item = |k: &Option<&str>| k.map_or("null".to_owned(), |k| format!("\"{k}\""));
-            Some(format!("[{}]", keys.iter().map(item).collect::<Vec<_>>().join(",")))
+            let item = |k: Option<&str>| k.map_or("null".to_owned(), |k| format!("\"{k}\""));
+            Some(format!("[{}]", keys.iter().copied().map(item).collect::<Vec<_>>().join(",")))
         }),
         1 => Just(Some(format!("[ \"{}\" ]", KEYS[0]))),
     ]
