@@ -15,6 +15,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `report` | `report`: what a pile of packets says, as data, text and page; checks signatures |
 //! | `sim` | `sim`: the synthetic mesh, and with it the encoder and signatures of `corescope-decode` |
 //!
 //! What is deliberately absent: files and sockets (the edge has those), SQL (`corescope-store`),
@@ -30,6 +31,8 @@ pub mod geo;
 pub mod ids;
 pub mod injection;
 pub mod regions;
+#[cfg(feature = "report")]
+pub mod report;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod time;

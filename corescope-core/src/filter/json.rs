@@ -49,8 +49,9 @@ fn unfolded(value: Option<&Json>) -> Cow<'_, Json> {
     }
 }
 
-/// The value of a JSON value in the language.
-pub(super) fn value_of(json: Option<&Json>) -> Value<'_> {
+/// The value of a JSON value in the language: `None` and `null` are absent, lists and objects are
+/// [`Value::Composite`].
+pub fn json_value(json: Option<&Json>) -> Value<'_> {
     match json {
         None | Some(Json::Null) => Value::Absent,
         Some(Json::Bool(truth)) => Value::Bool(*truth),
@@ -147,7 +148,7 @@ impl Fields for JsonFields<'_> {
     }
 
     fn payload(&self, path: &[Box<str>]) -> Value<'_> {
-        value_of(path.iter().try_fold(&*self.decoded, |value, name| value.get(&**name)))
+        json_value(path.iter().try_fold(&*self.decoded, |value, name| value.get(&**name)))
     }
 
     fn channel(&self) -> Cow<'_, str> {

@@ -53,7 +53,7 @@ pub use error::{FilterError, Warning};
 pub use eval::{Context, Fields, Value};
 pub use field::{Field, PayloadPath};
 pub use grammar::MAX_LEN;
-pub use json::JsonFields;
+pub use json::{JsonFields, json_value};
 pub use names::{payload_type_label, payload_type_name, route_type_name};
 pub use plan::{Plan, Requirement};
 pub use text::Needle;
