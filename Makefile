@@ -44,7 +44,7 @@ package: ## What would be published is complete
 	$(CARGO) package --workspace --exclude corescope-examples --locked --allow-dirty --no-verify
 
 ui-test: $(UI)/node_modules/.package-lock.json ## Types, lint and unit tests of the page
-	cd $(UI) && npm run check && npm test
+	cd $(UI) && npm run lint && npm test
 
 e2e: $(UI)/node_modules/.package-lock.json ## The page in a real browser against the real program
 	$(CARGO) build --locked --bin corescope-cli
