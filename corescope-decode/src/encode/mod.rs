@@ -6,6 +6,8 @@
 #[cfg(feature = "signatures")]
 mod advert;
 mod frame;
+#[cfg(feature = "signatures")]
+pub mod sample;
 
 #[cfg(feature = "signatures")]
 pub use advert::AdvertBuilder;
