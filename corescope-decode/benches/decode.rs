@@ -2,8 +2,6 @@
 //!
 //! `raw/…` are the limits to hold the others against: one SHA-256 compression, one AES block.
 
-#![expect(missing_docs, reason = "criterion's macros make items without any")]
-
 use std::hint::black_box;
 
 use aes::Aes128Dec;
@@ -36,9 +34,13 @@ fn decoding(c: &mut Criterion) {
             }
         });
     });
-    let packets: Vec<Packet<'_>> = frames.iter().map(|frame| Packet::parse(frame).unwrap()).collect();
+    let packets: Vec<Packet<'_>> = frames.iter().filter_map(|frame| Packet::parse(frame).ok()).collect();
     group.bench_function("hash", |b| {
-        b.iter(|| packets.iter().for_each(|packet| drop(black_box(packet_hash(black_box(packet))))));
+        b.iter(|| {
+            for packet in &packets {
+                black_box(packet_hash(black_box(packet)));
+            }
+        });
     });
     let ring = KeyRing::with_public();
     group.bench_function("dissect", |b| {
@@ -60,7 +62,9 @@ fn keys(c: &mut Criterion) {
     let ciphertext = [0x5A; 48];
     let packet = Group { channel_hash: key.hash(), mac: [1, 2], ciphertext: &ciphertext };
     let mut group = c.benchmark_group("channel");
-    group.bench_function("trial of one key, 48 bytes", |b| b.iter(|| black_box(&key).open(black_box(&packet))));
+    group.bench_function("trial of one key, 48 bytes", |b| {
+        b.iter(|| black_box(&key).open(black_box(&packet)))
+    });
     let mut ring = KeyRing::new();
     for n in 0..10_000 {
         ring.insert_hashtag(&format!("#channel-{n}"));
@@ -68,7 +72,9 @@ fn keys(c: &mut Criterion) {
     group.bench_function("candidates among 10 000", |b| {
         b.iter(|| black_box(&ring).candidates(black_box(packet.channel_hash)).len());
     });
-    group.bench_function("trial of 10 000 keys, none fits", |b| b.iter(|| black_box(&ring).open(black_box(&packet))));
+    group.bench_function("trial of 10 000 keys, none fits", |b| {
+        b.iter(|| black_box(&ring).open(black_box(&packet)))
+    });
     group.finish();
 }
 

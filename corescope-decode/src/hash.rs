@@ -89,7 +89,8 @@ impl StoredHash {
     }
 }
 
-#[cfg(all(test, feature = "crypto"))]
+#[cfg(test)]
+#[cfg(feature = "crypto")]
 mod tests {
     use super::*;
     use crate::Packet;

@@ -8,6 +8,8 @@ mod ack;
 mod candidates;
 mod channel;
 mod cipher;
+#[cfg(feature = "alloc")]
+mod crack;
 mod hmac;
 #[cfg(feature = "signatures")]
 mod identity;
@@ -23,6 +25,8 @@ pub(crate) use ack::expected_text_ack;
 pub use ack::{expected_ack, expected_keep_alive_ack};
 pub use channel::{ChannelKey, KeyError, PUBLIC_CHANNEL_KEY, PUBLIC_CHANNEL_NAME};
 pub use cipher::{OpenError, Plaintext};
+#[cfg(feature = "alloc")]
+pub use crack::{ChannelSearch, Hit};
 #[cfg(feature = "signatures")]
 pub use identity::{IdentityError, KeyPair, public_key_of, shared_secret, verify_advert, verify_adverts};
 #[cfg(feature = "alloc")]

@@ -1,12 +1,12 @@
 //! Made-up traffic in the proportions of a real mesh, for benchmarks and demonstrations. The same
 //! seed gives the same bytes.
 
-use super::{AdvertBuilder, Encode, EncodeError, FrameBuilder, Vec};
+use super::{AdvertBuilder, EncodeError, FrameBuilder, Vec};
 use crate::crypto::{ChannelKey, KeyPair, PUBLIC_CHANNEL_KEY, RegionKey, SharedSecret, sha256};
 use crate::frame::{PayloadType, RouteType};
 use crate::payload::{
-    Ack, Control, DiscoverRequest, Group, GroupText, NodeType, Peer, Position, Request, RequestBody, TextMessage,
-    Trace,
+    Ack, Control, DiscoverRequest, Group, GroupText, NodeType, Peer, Position, Request, RequestBody,
+    TextMessage, Trace,
 };
 
 /// Frames as an observer hears them: adverts, messages on the public and other channels, messages
@@ -43,11 +43,13 @@ impl Mesh {
             }
             let kind = [NodeType::Chat, NodeType::Repeater, NodeType::Repeater, NodeType::Room];
             let name = ["Ridge", "Harbour 7", "Öberg", "Fern Hollow", "KD7 base", "Mill"];
-            let mut advert = AdvertBuilder::new(kind[nodes.len() % 4], 1_760_000_000 + random.below(40_000_000))
-                .name(name[nodes.len() % 6]);
+            let mut advert =
+                AdvertBuilder::new(kind[nodes.len() % 4], 1_760_000_000 + random.below(40_000_000))
+                    .name(name[nodes.len() % 6]);
             if nodes.len() % 3 != 0 {
                 let lat_e6 = 37_000_000 + random.below(900_000) as i32;
-                advert = advert.position(Position { lat_e6, lon_e6: -122_000_000 + random.below(900_000) as i32 });
+                advert =
+                    advert.position(Position { lat_e6, lon_e6: -122_000_000 + random.below(900_000) as i32 });
             }
             let payload = advert.sign(&keys);
             nodes.push((keys, payload));
@@ -74,7 +76,8 @@ impl Mesh {
                 self.flood()?.build(PayloadType::Advert, &payload)
             }
             20..=49 => {
-                let text = ["Ann: anyone near the ridge?", "Bo: 73", "relay-4: copy, three hops, -9 dB here too"];
+                let text =
+                    ["Ann: anyone near the ridge?", "Bo: 73", "relay-4: copy, three hops, -9 dB here too"];
                 let words = text[self.random.below(3) as usize];
                 let payload = match self.random.pick(&self.channels) {
                     Some(key) => Group::seal(key, &GroupText::new(clock, words)),
@@ -110,8 +113,7 @@ impl Mesh {
                 let (hashes, tag): ([u8; 4], [u8; 4]) = (self.random.array(), self.random.array());
                 let done: [u8; 2] = self.random.array();
                 let tag = u32::from_le_bytes(tag);
-                let trace =
-                    Trace { snr: &[], tag, auth_code: 0, flags: 0, hashes: &hashes, unaligned: &[] };
+                let trace = Trace { snr: &[], tag, auth_code: 0, flags: 0, hashes: &hashes, unaligned: &[] };
                 FrameBuilder::direct().path(1, &done)?.build(PayloadType::Trace, &trace)
             }
             _ => {

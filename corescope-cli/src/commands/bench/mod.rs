@@ -1,0 +1,33 @@
+//! `corescope-cli bench`: what this machine can do.
+
+mod decode;
+mod timing;
+
+use crate::{Failure, Global};
+
+const EXAMPLES: &str = "\
+Examples:
+  corescope-cli bench decode
+  corescope-cli bench decode --json";
+
+/// Measure this machine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to measure
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Decoding, hashing, trial decryption, signatures
+    Decode(decode::Args),
+}
+
+/// Runs it.
+pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
+    match args.what {
+        What::Decode(args) => decode::run(args, global),
+    }
+}
