@@ -5,6 +5,8 @@ use std::sync::Arc;
 /// A row of `nodes` or `inactive_nodes`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Node {
+    /// The implicit rowid in its table: what SQLite orders equal rows by.
+    pub rowid: i64,
     /// `public_key`, normally 64 lower-case hex digits.
     pub public_key: String,
     /// `name`.

@@ -91,12 +91,14 @@ fn from_table<const N: usize>(
 ) -> rusqlite::Result<Vec<Node>> {
     let columns = list(connection, table, &NODES)?;
     let inactive = table == "inactive_nodes";
-    let mut statement = connection.prepare_cached(&format!("SELECT {columns} FROM {table}{condition}"))?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {columns}, rowid FROM {table}{condition}"))?;
     let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let Some(public_key) = loose(row, 0) else { continue };
         all.push(Node {
+            rowid: loose(row, 14).unwrap_or(0),
             public_key,
             name: loose(row, 1),
             role: loose(row, 2),

@@ -63,7 +63,8 @@ pub(crate) async fn buckets(State(app): State<AppState>) -> Result<Response, Api
 
 /// A packet's type as its decoded form names it, without decoding it: group text that was decrypted is `CHAN`.
 fn type_name(packet: &Transmission<'_>) -> Option<&'static str> {
-    let decrypted = || packet.channel_hash().is_some_and(|name| !name.starts_with("enc_"));
+    let named = || packet.channel_hash().is_some_and(|name| !name.starts_with("enc_"));
+    let decrypted = || named() && packet.decoded_json().is_some_and(|json| json.ends_with('}'));
     Some(match packet.payload_type()? {
         0 => "REQ",
         1 => "RESPONSE",

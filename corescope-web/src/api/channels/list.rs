@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::message::Decoded;
-use crate::api::moment::Moment;
+use crate::api::moment::{Moment, Region};
 use crate::query::Params;
 use crate::server::Hot;
 use crate::{ApiError, AppState, json};
@@ -84,8 +84,33 @@ fn channels<'m>(moment: &'m Moment, params: &Params<'_>) -> Vec<Channel<'m>> {
         limit: usize::MAX,
         ..Query::default()
     };
-    let mut by_channel: HashMap<&str, Busy<'m>> = HashMap::new();
-    for row in moment.data.query(&query).rows {
+    let by_channel = gather(moment.data.query(&query).rows);
+    // What was said last is the same in every region, so that a list by region shows the same last message.
+    let everywhere = match region {
+        Region::Any => HashMap::new(),
+        Region::Only { .. } => gather(moment.data.query(&Query { regions: None, ..query }).rows),
+    };
+    let mut out: Vec<Channel<'m>> =
+        by_channel
+            .into_iter()
+            .filter(|(name, _)| {
+                if name.starts_with(ENCRYPTED) { with_encrypted } else { moment.veil.shows_channel(name) }
+            })
+            .map(|(hash, busy)| channel(moment, hash, &busy, &everywhere.get(hash).unwrap_or(&busy).newest))
+            .collect();
+    out.sort_unstable_by(|a, b| {
+        a.encrypted
+            .cmp(&b.encrypted)
+            .then_with(|| b.last_activity.cmp(&a.last_activity))
+            .then_with(|| a.hash.cmp(b.hash))
+    });
+    out
+}
+
+/// Messages per channel, and the newest of each.
+fn gather(rows: Vec<Transmission<'_>>) -> HashMap<&str, Busy<'_>> {
+    let mut by_channel: HashMap<&str, Busy<'_>> = HashMap::new();
+    for row in rows {
         let Some(channel) = row.channel_hash().filter(|c| !c.is_empty()) else { continue };
         let key = |t: &Transmission<'_>| (t.first_seen_unix(), t.id());
         by_channel
@@ -98,26 +123,12 @@ fn channels<'m>(moment: &'m Moment, params: &Params<'_>) -> Vec<Channel<'m>> {
             })
             .or_insert(Busy { count: 1, newest: row });
     }
-    let mut out: Vec<Channel<'m>> =
-        by_channel
-            .into_iter()
-            .filter(|(name, _)| {
-                if name.starts_with(ENCRYPTED) { with_encrypted } else { moment.veil.shows_channel(name) }
-            })
-            .map(|(hash, busy)| channel(moment, hash, &busy))
-            .collect();
-    out.sort_unstable_by(|a, b| {
-        a.encrypted
-            .cmp(&b.encrypted)
-            .then_with(|| b.last_activity.cmp(&a.last_activity))
-            .then_with(|| a.hash.cmp(b.hash))
-    });
-    out
+    by_channel
 }
 
-fn channel<'m>(moment: &Moment, hash: &'m str, busy: &Busy<'m>) -> Channel<'m> {
+fn channel<'m>(moment: &Moment, hash: &'m str, busy: &Busy<'m>, said: &Transmission<'m>) -> Channel<'m> {
     let encrypted = hash.strip_prefix(ENCRYPTED);
-    let decoded = if encrypted.is_none() { Decoded::of(&busy.newest, moment) } else { None };
+    let decoded = if encrypted.is_none() { Decoded::of(said, moment) } else { None };
     let message = decoded.map(|d| d.split());
     Channel {
         hash,

@@ -103,13 +103,11 @@ pub(crate) async fn board(
         ask(&app, move |c| Ok((lookup::receptions_since(c, &since, None, None)?, lookup::client_names(c)?)))
             .await?;
     let shown = |key: &str| !moment.veil.hides_observer(key);
-    let name = |key: &str| match names.get(key) {
-        Some(name)
-            if !moment.veil.hides_node(key, Some(name)) && !moment.veil.hides_key(key, &moment.data) =>
-        {
-            name.clone()
-        }
-        _ => String::new(),
+    let name = |key: &str| {
+        let node = || moment.data.nodes().by_key(key).and_then(|n| n.name.as_ref());
+        let name = names.get(key).or_else(node).map_or("", String::as_str);
+        let hidden = moment.veil.hides_node(key, Some(name)) || moment.veil.hides_key(key, &moment.data);
+        if hidden { String::new() } else { name.to_owned() }
     };
     Ok(json::response(&leaderboard(&rows, days, limit, shown, name)))
 }

@@ -80,9 +80,14 @@ pub(crate) async fn detail(
             let mut packet = view.packet(row, true);
             let observations = packet.observations.take().unwrap_or_default();
             show_with(&mut packet, &observations, row);
+            // in adverts, unlike in lists, a region that is not known is an empty text
+            packet.observer_iata.get_or_insert("");
             let observations = observations
                 .into_iter()
-                .map(|observation| AdvertObservation { transmission_id: packet.id, observation })
+                .map(|mut observation| {
+                    observation.observer_iata.get_or_insert("");
+                    AdvertObservation { transmission_id: packet.id, observation }
+                })
                 .collect();
             Advert { packet, observations }
         })

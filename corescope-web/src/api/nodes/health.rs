@@ -105,8 +105,8 @@ pub struct HealthStats<'a> {
 pub struct HealthObserver<'a> {
     /// The observer.
     pub observer_id: &'a str,
-    /// Its name.
-    pub observer_name: Option<&'a str>,
+    /// Its name, empty when unknown.
+    pub observer_name: &'a str,
     /// Packets that it shows the longest copy of.
     #[serde(rename = "packetCount")]
     pub packet_count: u64,
@@ -310,7 +310,7 @@ impl<'a> Tally<'a> {
                 let observer = moment.observer_at(Some(*rowid))?;
                 Some(HealthObserver {
                     observer_id: &observer.id,
-                    observer_name: moment.observer_name(observer),
+                    observer_name: moment.observer_name(observer).unwrap_or_default(),
                     packet_count: *count,
                     avg_snr: snr.get(),
                     avg_rssi: rssi.get(),

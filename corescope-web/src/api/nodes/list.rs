@@ -96,8 +96,8 @@ pub(crate) async fn list(
 /// Sorts as far as the page needs it.
 fn sort(found: &mut Vec<&Arc<Node>>, by: Option<&str>, needed: usize) {
     let order: fn(&&Arc<Node>, &&Arc<Node>) -> Ordering = match by {
-        Some("name") => |a, b| a.name.cmp(&b.name).then_with(|| a.public_key.cmp(&b.public_key)),
-        Some("packetCount") => |a, b| b.advert_count.cmp(&a.advert_count).then_with(|| by_last_seen(a, b)),
+        Some("name") => |a, b| a.name.cmp(&b.name).then_with(|| a.rowid.cmp(&b.rowid)),
+        Some("packetCount") => |a, b| b.advert_count.cmp(&a.advert_count).then_with(|| a.rowid.cmp(&b.rowid)),
         _ => by_last_seen,
     };
     if needed < found.len() {
@@ -107,9 +107,10 @@ fn sort(found: &mut Vec<&Arc<Node>>, by: Option<&str>, needed: usize) {
     found.sort_unstable_by(order);
 }
 
-/// Last seen first; those never seen come last.
+/// Last seen first; those never seen come last. Of nodes seen in the same second the one known for a shorter time
+/// comes first, as the index of the table has it.
 pub(crate) fn by_last_seen(a: &&Arc<Node>, b: &&Arc<Node>) -> Ordering {
-    b.last_seen.cmp(&a.last_seen).then_with(|| a.public_key.cmp(&b.public_key))
+    b.last_seen.cmp(&a.last_seen).then_with(|| b.rowid.cmp(&a.rowid))
 }
 
 struct Filter<'a> {

@@ -36,7 +36,7 @@ pub struct ObserverNoise {
     /// Its region; absent when unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iata: Option<String>,
-    /// Last noise floor, dBm.
+    /// Noise floor of the last sample, dBm; null when it has none.
     pub current_noise_floor: Option<f64>,
     /// Mean, dBm.
     pub avg_noise_floor_24h: Option<f64>,
@@ -130,7 +130,7 @@ pub fn summarize(
                 observer_id: last.observer_id.clone(),
                 observer_name,
                 iata,
-                current_noise_floor: noise.last().copied(),
+                current_noise_floor: last.noise_floor,
                 avg_noise_floor_24h: (!noise.is_empty())
                     .then(|| noise.iter().sum::<f64>() / noise.len() as f64),
                 max_noise_floor_24h: noise.iter().copied().reduce(f64::max),
