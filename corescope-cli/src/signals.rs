@@ -17,6 +17,8 @@ pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     hangup: unix::Signal,
+    /// A file that may grow no more: by default this ends the process; the write that fails says it as well.
+    _file_size: unix::Signal,
 }
 
 impl Signals {
@@ -30,6 +32,7 @@ impl Signals {
             terminate: unix::signal(SignalKind::terminate())?,
             interrupt: unix::signal(SignalKind::interrupt())?,
             hangup: unix::signal(SignalKind::hangup())?,
+            _file_size: unix::signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 

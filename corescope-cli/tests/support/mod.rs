@@ -1,0 +1,298 @@
+//! What the process tests share: real processes that end with the test, a publisher that knows what was
+//! acknowledged, and a look into the database.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+pub mod mqtt;
+pub mod network;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something to become true; panics with what was awaited.
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A process that is killed when the test ends.
+pub struct Process {
+    child: Child,
+    /// What it wrote to standard output and standard error, line by line.
+    pub lines: Arc<Mutex<Vec<String>>>,
+    name: String,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let name = format!("{command:?}");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        for stream in [Box::new(out) as Box<dyn std::io::Read + Send>, Box::new(err)] {
+            let lines = Arc::clone(&lines);
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    lines.lock().unwrap().push(line);
+                }
+            });
+        }
+        Self { child, lines, name }
+    }
+
+    /// Waits for a line that contains the text; the line.
+    pub fn line(&self, text: &str) -> String {
+        let mut found = None;
+        wait_for(&format!("{text:?} from {}; it said {:#?}", self.name, self.lines.lock().unwrap()), || {
+            found = self.lines.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    pub fn said(&self, text: &str) -> bool {
+        self.lines.lock().unwrap().iter().any(|line| line.contains(text))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end; the exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} does not end: {:#?}",
+                self.name,
+                self.lines.lock().unwrap()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.ended()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}", self.name, self.lines.lock().unwrap().join("\n"));
+        }
+    }
+}
+
+/// The command line under test.
+pub fn corescope() -> Command {
+    program(env!("CARGO_BIN_EXE_corescope-cli"))
+}
+
+pub fn ingestor() -> Command {
+    program(env!("CARGO_BIN_EXE_corescope-ingestor"))
+}
+
+pub fn server() -> Command {
+    program(env!("CARGO_BIN_EXE_corescope-server"))
+}
+
+/// A program that sees nothing of what the person who runs the tests has configured.
+fn program(path: &str) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CORESCOPE_")
+            || matches!(&*text, "MQTT_BROKER" | "MQTT_TOPIC" | "DB_PATH" | "PORT" | "RUST_LOG")
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// A Mosquitto that keeps its state in a folder, on a port of its own.
+pub struct Mosquitto {
+    pub port: u16,
+    folder: PathBuf,
+    process: Option<Process>,
+}
+
+impl Mosquitto {
+    /// None, with a message, where Mosquitto is not installed.
+    pub fn start(folder: &Path) -> Option<Self> {
+        let program = mosquitto()?;
+        let port = network::free_port();
+        let folder = folder.join("mosquitto");
+        std::fs::create_dir_all(&folder).unwrap();
+        // Run as root, it would become the user mosquitto, who could not write here.
+        let config = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\npersistence true\n\
+             persistence_location {}/\nautosave_interval 0\nuser root\n",
+            folder.display()
+        );
+        std::fs::write(folder.join("mosquitto.conf"), config).unwrap();
+        let mut broker = Self { port, folder, process: None };
+        broker.run(&program);
+        Some(broker)
+    }
+
+    fn run(&mut self, program: &Path) {
+        self.process =
+            Some(Process::start(Command::new(program).arg("-c").arg(self.folder.join("mosquitto.conf"))));
+        wait_for("Mosquitto to listen", || network::listens(self.port));
+    }
+
+    /// Ends it in good order (it saves its state) and starts it again.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.run(&mosquitto().unwrap());
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.stop();
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+}
+
+fn mosquitto() -> Option<PathBuf> {
+    let found = [
+        "/usr/sbin/mosquitto",
+        "/usr/bin/mosquitto",
+        "/usr/local/sbin/mosquitto",
+        "/opt/homebrew/sbin/mosquitto",
+    ]
+    .iter()
+    .map(PathBuf::from)
+    .find(|path| path.exists());
+    if found.is_none() {
+        println!("skipped: Mosquitto is not installed (apt-get install mosquitto)");
+    }
+    found
+}
+
+/// One message of a test mesh: what transmission it is, and which observer heard it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Heard {
+    pub transmission: u64,
+    pub observer: u8,
+}
+
+impl Heard {
+    /// The frame: a channel text, flood, without path; the number is in its cipher text.
+    pub fn raw(self) -> String {
+        format!(
+            "1500{:02X}{:04X}{:032X}",
+            self.transmission % 251,
+            self.transmission % 65_521,
+            self.transmission
+        )
+    }
+
+    pub fn observer_id(self) -> String {
+        format!("{:02X}", self.observer).repeat(32)
+    }
+
+    pub fn topic(self) -> String {
+        format!("meshcore/TST/{}/packets", self.observer_id())
+    }
+
+    pub fn payload(self) -> String {
+        format!(
+            r#"{{"origin":"Observer {0}","origin_id":"{1}","timestamp":"2026-06-06T07:52:15.414463+00:00","type":"PACKET","direction":"rx","len":"21","packet_type":"5","route":"F","raw":"{2}","SNR":"-3.{0}","RSSI":"-97"}}"#,
+            self.observer,
+            self.observer_id(),
+            self.raw()
+        )
+    }
+}
+
+/// How often each message is in the database.
+pub fn stored(database: &Path) -> HashMap<(String, String), u64> {
+    let connection = corescope_store::db::open_read(database).unwrap();
+    let mut rows = connection
+        .prepare(
+            "SELECT t.raw_hex, o.id, COUNT(*) FROM observations b JOIN transmissions t ON t.id = b.transmission_id
+             JOIN observers o ON o.rowid = b.observer_idx GROUP BY 1, 2",
+        )
+        .unwrap();
+    let rows = rows
+        .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)? as u64)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    rows
+}
+
+/// Waits until every message is stored; then each must be there exactly once, and the file in good order.
+pub fn assert_exactly_once(database: &Path, messages: &[Heard]) {
+    let mut rows = HashMap::new();
+    let mut missing = usize::MAX;
+    let begun = Instant::now();
+    while missing > 0 && begun.elapsed() < PATIENCE {
+        rows = stored(database);
+        missing = messages.iter().filter(|m| !rows.contains_key(&(m.raw(), m.observer_id()))).count();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(missing, 0, "acknowledged messages are lost, of {}", messages.len());
+    let twice = rows.values().filter(|count| **count > 1).count();
+    assert_eq!(twice, 0, "observations are there twice");
+}
+
+pub fn assert_in_good_order(database: &Path) {
+    let connection = corescope_store::db::open_read(database).unwrap();
+    let answer: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(answer, "ok");
+    let unbalanced: i64 = connection
+        .query_row(
+            "SELECT COUNT(*) FROM cs_ledger WHERE received <> stored + duplicate + filtered + rejected",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(unbalanced, 0, "lines of the ledger do not balance");
+}
