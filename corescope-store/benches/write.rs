@@ -3,6 +3,8 @@
 //! `fan_out`: every transmission is heard by 24 observers; `all_new`: every message is a
 //! new transmission. Each batch holds a quarter of a second at the stated goals.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench may stop here")]
+
 use std::hint::black_box;
 
 use corescope_store::write::{Accepted, Message, ObserverMark, Options, PacketMessage, Writer};
@@ -32,7 +34,7 @@ fn messages(round: u64, copies: u64) -> Vec<Accepted> {
                     ..ObserverMark::default()
                 }),
                 message: Message::Packet(PacketMessage {
-                    raw_hex: raw.iter().map(|b| format!("{b:02X}")).collect(),
+                    raw_hex: hex::encode_upper(&raw),
                     snr: Some(7.25),
                     rssi: Some(-92.0),
                     score: None,

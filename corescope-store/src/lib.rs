@@ -4,12 +4,16 @@
 //! - [`tail`]: loads a database into it and follows what is committed.
 //! - [`read`]: rows of the database as the store takes them.
 //! - [`lookup`]: small questions answered from SQLite directly.
+//! - [`check`], [`copy`], [`dump`]: is a database sound, copies of one in use, its text.
 //! - [`db`]: opening a file to read it; [`schema`]: what must be in it.
 //! - `write` (feature `write`): the one writer, migrations and background jobs.
 
 #![forbid(unsafe_code)]
 
+pub mod check;
+pub mod copy;
 pub mod db;
+pub mod dump;
 #[cfg(feature = "write")]
 pub mod jobs;
 pub mod lookup;

@@ -1,5 +1,6 @@
 //! The ingestor's duties besides storing messages.
 #![cfg(feature = "write")]
+#![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 mod support;
 

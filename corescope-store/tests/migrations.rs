@@ -1,5 +1,6 @@
 //! Databases of every age become today's, with everything that is in them.
 #![cfg(feature = "write")]
+#![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! What the writer does with messages.
 #![cfg(feature = "write")]
+#![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 mod support;
 

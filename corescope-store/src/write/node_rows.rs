@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::adverts::AdvertFacts;
 use super::batch::Batch;
 use super::changes::Change;
+use super::import::newer_of_text;
 use super::nodes::NodeNo;
 
 /// A copy of a known advert refreshes its node at most once in so many seconds.
@@ -78,16 +79,17 @@ impl Batch<'_> {
         if self.books.nodes.number(&row.key).is_none() {
             first_seen = self.revive(&key)?;
         }
+        let last_seen = self.not_before_known(&key, at, &time)?;
         self.db
             .prepare_cached(
                 "INSERT INTO nodes(public_key, name, role, lat, lon, last_seen, first_seen, advert_count, battery_mv,
                    temperature_c, foreign_advert, default_scope)
-                 VALUES (?1, NULLIF(?2, ''), ?3, ?4, ?5, ?6, COALESCE(?12, ?6), ?7, ?8, ?9, ?10, ?11)
+                 VALUES (?1, NULLIF(?2, ''), ?3, ?4, ?5, ?13, COALESCE(?12, ?6), ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT(public_key) DO UPDATE SET
                    name = COALESCE(NULLIF(?2, ''), name), role = COALESCE(?3, role),
                    lat = COALESCE(?4, lat), lon = COALESCE(?5, lon),
-                   last_seen = ?6,
-                   first_seen = COALESCE(first_seen, ?6),
+                   last_seen = ?13,
+                   first_seen = CASE WHEN ?14 AND first_seen > ?6 THEN ?6 ELSE COALESCE(first_seen, ?6) END,
                    advert_count = COALESCE(advert_count, 0) + ?7,
                    battery_mv = COALESCE(?8, battery_mv), temperature_c = COALESCE(?9, temperature_c),
                    foreign_advert = max(COALESCE(foreign_advert, 0), ?10),
@@ -106,12 +108,24 @@ impl Batch<'_> {
                 row.foreign,
                 row.scope,
                 first_seen,
+                last_seen,
+                self.rules.history_until.is_some(),
             ])?;
         let node = self.books.nodes.add(row.key);
         self.books.nodes.wrote(node, at);
         self.counters.node_writes += 1;
         self.changes.key(Change::Node, &key);
         Ok(node)
+    }
+
+    /// While history is stored, what is known of a later time stays.
+    fn not_before_known(&self, key: &str, at: i64, time: &str) -> rusqlite::Result<String> {
+        match self.rules.history_until {
+            None => Ok(time.to_owned()),
+            Some(until) => {
+                newer_of_text(self.db, "SELECT last_seen FROM nodes WHERE public_key = ?1", key, at, until)
+            }
+        }
     }
 
     /// A node that retention had moved out returns: its old row goes, its `first_seen`
@@ -145,6 +159,7 @@ impl Batch<'_> {
         }
         let Some(key) = self.books.nodes.key(node).map(ToString::to_string) else { return Ok(()) };
         let time = self.spell(at);
+        let time = self.not_before_known(&key, at, &time)?;
         self.db
             .prepare_cached("UPDATE nodes SET last_seen = ?2 WHERE public_key = ?1")?
             .execute([&key, &time])?;

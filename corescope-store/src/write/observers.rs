@@ -23,6 +23,8 @@ pub(crate) struct ObserverBook {
     by_id: HashMap<String, ObserverNo>,
     /// Entries that the running batch touched, each once.
     touched: Vec<ObserverNo>,
+    /// History is stored: what is known of a later time, up to this one, stays.
+    history_until: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -109,12 +111,18 @@ impl ObserverBook {
                 ..Entry::default()
             });
         }
+        book.history_until = before.as_ref().and_then(|b| b.history_until);
         for old in before.into_iter().flat_map(|b| b.entries) {
             if let Some(entry) = book.by_id.get(&old.id).and_then(|n| book.entries.get_mut(*n)) {
                 entry.pending = old.pending;
             }
         }
         Ok(book)
+    }
+
+    /// Sets whether history is stored (see [`super::Rules::history_until`]).
+    pub(crate) fn set_history(&mut self, until: Option<i64>) {
+        self.history_until = until;
     }
 
     /// How many there are.
@@ -220,7 +228,7 @@ impl ObserverBook {
             if due {
                 let mut all = entry.pending.clone();
                 all.add(entry.batch.clone());
-                entry.write(connection, &all)?;
+                entry.write(connection, &all, self.history_until)?;
                 entry.writing = true;
                 changes.observer(entry.rowid, &entry.id);
                 written += 1;
@@ -250,7 +258,7 @@ impl ObserverBook {
     pub(crate) fn flush(&mut self, connection: &Connection, changes: &mut Changes) -> rusqlite::Result<u64> {
         let mut written = 0;
         for entry in self.entries.iter_mut().filter(|e| !e.pending.is_empty()) {
-            entry.write(connection, &entry.pending)?;
+            entry.write(connection, &entry.pending, self.history_until)?;
             entry.writing = true;
             changes.observer(entry.rowid, &entry.id);
             written += 1;
@@ -277,13 +285,21 @@ impl ObserverBook {
 }
 
 impl Entry {
-    fn write(&self, connection: &Connection, gathered: &Gathered) -> rusqlite::Result<()> {
+    fn write(
+        &self,
+        connection: &Connection,
+        gathered: &Gathered,
+        history_until: Option<i64>,
+    ) -> rusqlite::Result<()> {
         connection
             .prepare_cached(
                 "UPDATE observers SET name = COALESCE(?2, name), iata = COALESCE(?3, iata),
-                   last_seen = COALESCE(?4, last_seen), packet_count = COALESCE(packet_count, 0) + ?5,
-                   last_packet_at = COALESCE(?6, last_packet_at), first_seen = COALESCE(first_seen, ?4),
-                   inactive = CASE WHEN ?4 IS NULL THEN inactive ELSE 0 END
+                   last_seen = CASE WHEN last_seen > ?4 AND last_seen <= ?7 THEN last_seen ELSE COALESCE(?4, last_seen) END,
+                   packet_count = COALESCE(packet_count, 0) + ?5,
+                   last_packet_at = CASE WHEN last_packet_at > ?6 AND last_packet_at <= ?7 THEN last_packet_at
+                     ELSE COALESCE(?6, last_packet_at) END,
+                   first_seen = CASE WHEN ?7 IS NOT NULL AND first_seen > ?4 THEN ?4 ELSE COALESCE(first_seen, ?4) END,
+                   inactive = CASE WHEN ?4 IS NULL OR ?7 IS NOT NULL THEN inactive ELSE 0 END
                  WHERE rowid = ?1",
             )?
             .execute(params![
@@ -293,6 +309,7 @@ impl Entry {
                 gathered.last_seen.map(rfc3339),
                 gathered.messages,
                 gathered.last_packet.map(rfc3339),
+                history_until.map(rfc3339),
             ])?;
         if self.clock.good != self.clock.saved {
             connection

@@ -68,6 +68,9 @@ pub struct Rules {
     /// `last_seen` of a node that was only seen relaying is written at most once in so
     /// many seconds.
     pub relay_interval_s: u32,
+    /// Messages are history: what the file knows of a later time, up to this one (unix
+    /// seconds), stays. `None`: they come as they are heard.
+    pub history_until: Option<i64>,
 }
 
 impl Default for Rules {
@@ -83,6 +86,7 @@ impl Default for Rules {
             metrics_interval_s: 300,
             observer_interval_s: 10,
             relay_interval_s: 300,
+            history_until: None,
         }
     }
 }

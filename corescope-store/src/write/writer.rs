@@ -268,6 +268,7 @@ impl Writer {
     pub fn set_rules(&mut self, rules: Rules) {
         // What was refused under the old rules may pass under the new ones.
         self.books.bad_adverts.clear();
+        self.books.observers.set_history(rules.history_until);
         self.rules = rules;
     }
 
@@ -328,6 +329,10 @@ impl Writer {
     /// The connection, for reading.
     pub(crate) fn connection(&self) -> &Connection {
         &self.db
+    }
+
+    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.db
     }
 
     /// As [`write`](Self::write), for work that asks who is meant by a hop.
