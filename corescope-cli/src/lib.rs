@@ -9,6 +9,7 @@ pub mod endpoint;
 mod failure;
 pub mod ingest;
 mod logging;
+mod owner;
 pub mod place;
 pub mod publish;
 pub mod serving;

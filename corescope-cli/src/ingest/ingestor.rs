@@ -204,7 +204,7 @@ fn open(path: &Path, options: Options) -> Result<Writer, Failure> {
 }
 
 /// The writer's rules of a configuration.
-fn rules(config: &Config, keys: &Keys) -> Rules {
+pub(crate) fn rules(config: &Config, keys: &Keys) -> Rules {
     let mut rules = Rules::default();
     rules.channel_keys = Arc::clone(&keys.ring);
     rules.regions = Arc::clone(&keys.regions);

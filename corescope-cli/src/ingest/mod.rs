@@ -26,6 +26,7 @@ mod writing;
 
 pub use counters::{Counters, short};
 pub use file::{FileReport, feed};
+pub(crate) use ingestor::rules;
 pub use ingestor::{Ingestor, Setup};
 pub use keys::{Keys, common_words, gather};
 pub use message::{Origin, Raw, read};
