@@ -9,7 +9,8 @@
 
 pub mod api;
 pub mod clock;
-pub mod error;
+pub mod decode_service;
+mod error;
 pub mod json;
 mod keys;
 mod legacy;

@@ -7,6 +7,7 @@ pub mod audio_lab;
 pub mod channels;
 pub mod config;
 pub mod coverage;
+pub mod decode;
 mod fallback;
 mod fetch;
 pub mod ledger;
@@ -39,6 +40,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(routes::routes())
         .merge(packets::routes())
+        .merge(decode::routes())
         .route("/ws", get(fallback::socket))
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(middleware::from_fn(note_pattern))

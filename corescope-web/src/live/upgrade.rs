@@ -28,7 +28,8 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 /// Answers a request for a WebSocket.
 pub(crate) async fn upgrade(app: AppState, request: Request) -> Response {
     if !origin_is_allowed(&app, request.headers()) {
-        return (StatusCode::FORBIDDEN, "Forbidden\n").into_response();
+        let nosniff = [(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))];
+        return (StatusCode::FORBIDDEN, nosniff, "Forbidden\n").into_response();
     }
     let asked = match SocketRequest::parse(request.uri().query()) {
         Ok(asked) => asked,

@@ -68,7 +68,7 @@ impl Edge {
         if request.method() == Method::OPTIONS
             && let Some(response) = self.state.cors.preflight(request.headers())
         {
-            return response;
+            return self.finish_plain(response, &HeaderMap::new(), false);
         }
         request.extensions_mut().insert(client);
         let is_head = request.method() == Method::HEAD;

@@ -11,7 +11,9 @@ pub(crate) fn is_api(path: &str) -> bool {
 
 /// A 301 to the clean path for `//`, `/./` and `/../`; the query is kept.
 pub(crate) fn redirect_to_clean(uri: &Uri) -> Option<Response> {
-    let path = uri.path();
+    // Dots are cleaned in their escaped form too; a backslash is left for the page to refuse.
+    let decoded = crate::query::decode_segment(uri.path());
+    let path = if decoded.split('/').any(|part| part == "..") { &*decoded } else { uri.path() };
     let dirty = path.contains("//") || path.split('/').any(|part| part == "." || part == "..");
     if !dirty {
         return None;
@@ -74,6 +76,7 @@ mod tests {
         assert_eq!(redirect("//api//stats?x=1").as_deref(), Some("/api/stats?x=1"));
         assert_eq!(redirect("/api/../etc/./passwd").as_deref(), Some("/etc/passwd"));
         assert_eq!(redirect("/../..").as_deref(), Some("/"));
+        assert_eq!(redirect("/..%2f..%2fetc/passwd").as_deref(), Some("/etc/passwd"));
     }
 
     #[test]

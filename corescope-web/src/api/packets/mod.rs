@@ -10,6 +10,7 @@ mod list;
 mod observations;
 mod rows;
 mod selection;
+mod submit;
 mod timestamps;
 mod traces;
 
@@ -24,7 +25,7 @@ pub use rows::{GroupedPacket, Observation, Packet, RawArray, ShortObservation, V
 /// The routes of this resource.
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
-        .route("/api/packets", get(list::list))
+        .route("/api/packets", get(list::list).post(submit::submit))
         .route("/api/packets/timestamps", get(timestamps::timestamps))
         .route("/api/packets/observations", post(observations::observations))
         .route("/api/packets/{id}", get(detail::detail))

@@ -93,6 +93,10 @@ impl Selection {
         if config.areas.is_empty() {
             return; // without any area the parameter means nothing, as in every other list
         }
+        // An installation without areas does not know the parameter.
+        if config.areas.is_empty() {
+            return;
+        }
         let Some(area) = areas::find(config, key) else {
             self.unknown.push(key.to_owned());
             self.nothing = true;
