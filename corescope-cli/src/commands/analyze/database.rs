@@ -28,13 +28,62 @@ pub(super) fn read(path: &Path, intake: &mut Intake) -> Result<(), Failure> {
     }
     intake.collector.source(&name, "database", &note);
     database.nodes(intake)?;
-    let observers = database.observers(intake)?;
-    database.packets(layout, &observers, intake)?;
+    let observers = database.observers(&mut Some(intake))?;
+    let counted = intake.filter.as_ref().is_some_and(|filter| filter.uses(&Field::Observations));
+    database.packets(layout, counted, Order::Stored, &observers, &mut |seen| {
+        match seen {
+            Seen::Packet(heard) => intake.hear(heard),
+            Seen::BadFrame { place, detail, digits } => {
+                intake.collector.bad_input("raw_hex", place, detail, digits);
+            }
+        }
+        Ok(())
+    })?;
     if layout != Layout::Packets {
         database.dangling(layout, intake)?;
     }
     Ok(())
 }
+
+/// Visits every observation in order of time, and nothing else. `counted` asks for the number of
+/// observations of each packet.
+///
+/// # Errors
+///
+/// When the database cannot be read, and whatever `visit` answers.
+pub(crate) fn in_order(
+    path: &Path,
+    counted: bool,
+    visit: &mut dyn FnMut(&Heard<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let name = path.display().to_string();
+    let opened = untouched::open(path)?;
+    let database = Database { connection: &opened.connection, name: &name };
+    let layout = database.layout()?;
+    let observers = database.observers(&mut None)?;
+    database.packets(layout, counted, Order::Time, &observers, &mut |seen| match seen {
+        Seen::Packet(heard) if heard.hearing.is_some() => visit(heard),
+        _ => Ok(()),
+    })
+}
+
+/// In which order rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// As they lie: the observations of a packet together.
+    Stored,
+    /// By the time of the observation.
+    Time,
+}
+
+/// What a row turned out to be.
+enum Seen<'a> {
+    Packet(&'a Heard<'a>),
+    BadFrame { place: &'a str, detail: String, digits: &'a str },
+}
+
+/// Takes what is seen.
+type Visit<'v> = dyn FnMut(Seen<'_>) -> Result<(), Failure> + 'v;
 
 /// How a database is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +164,8 @@ impl Database<'_> {
         })
     }
 
-    fn observers(&self, intake: &mut Intake) -> Result<Observers, Failure> {
+    /// All observers; the report, if there is one, is told of them.
+    fn observers(&self, intake: &mut Option<&mut Intake>) -> Result<Observers, Failure> {
         let columns = self.columns("observers")?;
         let mut observers = Observers::new();
         if !columns.contains("id") {
@@ -136,7 +186,9 @@ impl Database<'_> {
             let mut observer = ListedObserver::new(id);
             (observer.name, observer.iata, observer.radio) = (text(row, 2), text(row, 3), text(row, 4));
             (observer.firmware, observer.last_seen_ms) = (text(row, 5), moment(row, 6));
-            intake.collector.observer(&observer);
+            if let Some(intake) = intake {
+                intake.collector.observer(&observer);
+            }
             if let Some(radio) = observer.radio {
                 *radios.entry(radio.to_owned()).or_default() += 1;
             }
@@ -144,32 +196,41 @@ impl Database<'_> {
             observers.insert(rowid, (id.to_owned(), own(observer.name), own(observer.iata)));
         })?;
         let usual = radios.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
-        if let Some(radio) = usual.and_then(|(radio, _)| LoraPreset::from_radio(&radio)) {
+        let radio = usual.and_then(|(radio, _)| LoraPreset::from_radio(&radio));
+        if let (Some(radio), Some(intake)) = (radio, intake) {
             intake.collector.set_radio(radio);
         }
         Ok(observers)
     }
 
-    fn packets(&self, layout: Layout, observers: &Observers, intake: &mut Intake) -> Result<(), Failure> {
+    fn packets(
+        &self,
+        layout: Layout,
+        counted: bool,
+        order: Order,
+        observers: &Observers,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Failure> {
         let total = self.count(if layout == Layout::Packets { "packets" } else { "observations" })?;
-        let progress = ProgressBar::new(total);
-        let counted = intake.filter.as_ref().is_some_and(|filter| filter.uses(&Field::Observations));
-        let sql = self.packet_query(layout, counted)?;
+        let progress = if order == Order::Stored { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        let sql = self.packet_query(layout, counted, order)?;
+        let mut statement = self.prepare(&sql)?;
+        let mut rows = statement.query([]).map_err(|error| self.broken(&error))?;
         let mut done = 0_u64;
-        self.each(&sql, |row| {
+        while let Some(row) = rows.next().map_err(|error| self.broken(&error))? {
             done += 1;
             if done.is_multiple_of(8192) {
                 progress.set_position(done);
             }
-            packet(row, observers, intake);
-        })?;
+            packet(row, observers, visit)?;
+        }
         progress.finish_and_clear();
         Ok(())
     }
 
     /// One row for each observation, and one for each transmission without; the same columns for
     /// every layout, NULL where it lacks one.
-    fn packet_query(&self, layout: Layout, counted: bool) -> Result<String, Failure> {
+    fn packet_query(&self, layout: Layout, counted: bool, order: Order) -> Result<String, Failure> {
         if layout == Layout::Packets {
             let columns = self.columns("packets")?;
             let pick =
@@ -177,7 +238,7 @@ impl Database<'_> {
             let seen = if columns.contains("timestamp") { pick("timestamp") } else { pick("created_at") };
             return Ok(format!(
                 "SELECT p.rowid, p.raw_hex, {}, {seen}, {}, {}, {}, NULL, NULL, 1, p.rowid, {seen}, {}, {}, {}, NULL, \
-                 NULL, NULL, {}, {} FROM packets p",
+                 NULL, NULL, {}, {} FROM packets p{}",
                 pick("hash"),
                 pick("route_type"),
                 pick("payload_type"),
@@ -186,7 +247,8 @@ impl Database<'_> {
                 pick("rssi"),
                 pick("path_json"),
                 pick("observer_id"),
-                pick("observer_name")
+                pick("observer_name"),
+                if order == Order::Time { format!(" ORDER BY {seen}, p.rowid") } else { String::new() }
             ));
         }
         let (t, o) = (self.columns("transmissions")?, self.columns("observations")?);
@@ -199,10 +261,17 @@ impl Database<'_> {
         } else {
             "1".to_owned()
         };
+        let (from, by) = match order {
+            Order::Stored => (format!("transmissions t LEFT JOIN observations o ON {on}"), "t.id"),
+            // CROSS keeps SQLite from sorting: it walks the index over time.
+            Order::Time => {
+                (format!("observations o CROSS JOIN transmissions t ON {on}"), "o.timestamp, o.id")
+            }
+        };
         let (tx, ob) = (|name| of(&t, "t", name), |name| of(&o, "o", name));
         Ok(format!(
             "SELECT t.id, t.raw_hex, {}, {}, {}, {}, {}, {}, {}, {count}, o.id, {}, {}, {}, {}, {}, {}, {}, {}, {} \
-             FROM transmissions t LEFT JOIN observations o ON {on} ORDER BY t.id",
+             FROM {from} ORDER BY {by}",
             tx("hash"),
             tx("first_seen"),
             tx("route_type"),
@@ -265,21 +334,23 @@ impl Database<'_> {
 }
 
 /// A row of [`Database::packet_query`].
-fn packet(row: &Row<'_>, observers: &Observers, intake: &mut Intake) {
+fn packet(row: &Row<'_>, observers: &Observers, visit: &mut Visit<'_>) -> Result<(), Failure> {
     let place = format!("transmission {}", integer(row, 0).unwrap_or_default());
-    let mut frame_of = |column: usize| -> Option<Vec<u8>> {
-        let digits: String = text(row, column)?.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut frame_of = |column: usize| -> Result<Option<Vec<u8>>, Failure> {
+        let Some(text) = text(row, column) else { return Ok(None) };
+        let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         match hex::decode(&digits) {
-            Ok(frame) => Some(frame),
+            Ok(frame) => Ok(Some(frame)),
             Err(error) => {
-                intake.collector.bad_input("raw_hex", &place, format!("raw_hex: {error}"), &digits);
-                None
+                let detail = format!("raw_hex: {error}");
+                visit(Seen::BadFrame { place: &place, detail, digits: &digits })?;
+                Ok(None)
             }
         }
     };
     // The observer's own copy tells its path best; the transmission has the first copy.
-    let own = frame_of(16).filter(|frame| !frame.is_empty());
-    let stored_frame = if own.is_none() { frame_of(1) } else { None };
+    let own = frame_of(16)?.filter(|frame| !frame.is_empty());
+    let stored_frame = if own.is_none() { frame_of(1)? } else { None };
     let frame = own.as_deref().or(stored_frame.as_deref()).unwrap_or_default();
     let mut heard = Heard::default();
     heard.hash = text(row, 2).filter(|hash| !hash.is_empty());
@@ -309,7 +380,7 @@ fn packet(row: &Row<'_>, observers: &Observers, intake: &mut Intake) {
         hearing.resolved = resolved.into_iter().flatten().map(|key| key.to_lowercase()).collect();
         heard.hearing = Some(hearing);
     }
-    intake.hear(&heard);
+    visit(Seen::Packet(&heard))
 }
 
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a str> {

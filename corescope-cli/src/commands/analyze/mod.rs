@@ -1,9 +1,11 @@
 //! `corescope-cli analyze`: a report on a database or a capture, without touching it.
 
 mod capture;
-mod database;
+pub(crate) mod database;
 mod keys;
 mod untouched;
+
+pub(crate) use capture::next_line;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -113,7 +115,7 @@ impl Intake {
 }
 
 /// First bytes of every SQLite database.
-const SQLITE: &[u8] = b"SQLite format 3\0";
+pub(crate) const SQLITE: &[u8] = b"SQLite format 3\0";
 
 fn read(path: &Path, intake: &mut Intake) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
