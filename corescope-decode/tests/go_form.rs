@@ -1,6 +1,7 @@
 //! The `decoded_json` of the Go program, byte for byte, on what that program wrote.
 
 #![cfg(all(feature = "alloc", feature = "crypto"))]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -239,8 +239,11 @@ pub(crate) fn path_len_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8,
 /// The path's bytes as one slice; a listener hears each hop.
 #[inline(always)]
 fn read_path<'a, L: Listener>(c: &mut Cursor<'a, '_, L>, header: Header, len: PathLen) -> &'a [u8] {
-    if !L::FIELDS || len.byte_len() == 0 {
+    if !L::FIELDS {
         return c.field("path", cursor::bytes(len.byte_len()), |_| Value::Bytes).unwrap_or_default();
+    }
+    if len.byte_len() == 0 {
+        return &[];
     }
     let whole = c.peek().get(..len.byte_len()).unwrap_or_default();
     c.open("path");
