@@ -59,7 +59,8 @@ fn write_lines() {
     let secret = SharedSecret::new([0x5A; 32]);
     let mut lines = Vec::new();
     for (name, frame, keys) in cases::all(&secret) {
-        lines.push(json!({ "name": name, "raw_hex": hex::Hex(&frame).to_string(), "keys": keys }).to_string());
+        lines
+            .push(json!({ "name": name, "raw_hex": hex::Hex(&frame).to_string(), "keys": keys }).to_string());
     }
     std::fs::write(file(), lines.join("\n") + "\n").unwrap();
 }
@@ -94,7 +95,11 @@ mod cases {
             ("empty", ""),
             ("umlaut", "Öb: grüße 🏔"),
         ] {
-            add(&format!("group-{name}"), flood.build(PayloadType::GroupText, &text(body)).unwrap(), channels.clone());
+            add(
+                &format!("group-{name}"),
+                flood.build(PayloadType::GroupText, &text(body)).unwrap(),
+                channels.clone(),
+            );
         }
         let region = RegionKey::from_name("ottawa").unwrap();
         add(
@@ -116,7 +121,11 @@ mod cases {
             ),
         ] {
             let payload = Peer::seal(&to, &from, secret, &Request::new(1_770_000_000, body));
-            add(&format!("request-{name}"), direct.build(PayloadType::Request, &payload).unwrap(), peer.clone());
+            add(
+                &format!("request-{name}"),
+                direct.build(PayloadType::Request, &payload).unwrap(),
+                peer.clone(),
+            );
         }
         for (name, message) in [
             ("plain", TextMessage::plain(1_770_000_000, 2, "on my way")),
@@ -124,7 +133,11 @@ mod cases {
             ("cli", TextMessage::cli(1_770_000_000, "get name")),
         ] {
             let payload = Peer::seal(&to, &from, secret, &message);
-            add(&format!("text-{name}"), direct.build(PayloadType::TextMessage, &payload).unwrap(), peer.clone());
+            add(
+                &format!("text-{name}"),
+                direct.build(PayloadType::TextMessage, &payload).unwrap(),
+                peer.clone(),
+            );
         }
         let path = corescope_decode::Path::from_bytes(2, &[1, 2, 3, 4]).unwrap();
         for (name, back) in [
@@ -185,7 +198,9 @@ mod cases {
         }
         let odd = flood.clone().version(2).build(PayloadType::Ack, &ack.to_vec()).unwrap();
         add("version-3", odd, json!({}));
-        for (name, text) in [("nothing", ""), ("header", "15"), ("reserved-size", "15C0"), ("long-path", "157F01")] {
+        for (name, text) in
+            [("nothing", ""), ("header", "15"), ("reserved-size", "15C0"), ("long-path", "157F01")]
+        {
             add(&format!("frame-{name}"), hex::parse(text).unwrap(), json!({}));
         }
         cases

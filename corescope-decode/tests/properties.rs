@@ -29,15 +29,14 @@ fn frame_like() -> impl Strategy<Value = Vec<u8>> {
             bytes
         },
     );
-    let damaged = (0_usize..400, any::<u64>(), any::<prop::sample::Index>(), any::<u8>(), 0_usize..30).prop_map(
-        |(pick, _, place, byte, cut)| {
+    let damaged = (0_usize..400, any::<u64>(), any::<prop::sample::Index>(), any::<u8>(), 0_usize..30)
+        .prop_map(|(pick, _, place, byte, cut)| {
             let mut frame = traffic(400, 5).swap_remove(pick);
             let at = place.index(frame.len());
             frame[at] = byte;
             frame.truncate(frame.len().saturating_sub(cut));
             frame
-        },
-    );
+        });
     prop_oneof![2 => random, 5 => shaped, 1 => damaged]
 }
 
@@ -407,7 +406,14 @@ fn answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         any::<([u8; 4], [u8; 4], u8)>().prop_map(|(numbers, random, firmware_level)| {
             let [result, legacy_keep_alive, is_admin, permissions] = numbers;
-            Answer::Login(response::Login { result, legacy_keep_alive, is_admin, permissions, random, firmware_level })
+            Answer::Login(response::Login {
+                result,
+                legacy_keep_alive,
+                is_admin,
+                permissions,
+                random,
+                firmware_level,
+            })
         }),
         any::<(u16, u16, i16)>().prop_map(|(a, b, c)| Answer::Room(a, b, c)),
         proptest::collection::vec((1_u8..=255, any::<i16>()), 0..20).prop_map(|records| {
