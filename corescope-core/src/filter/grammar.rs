@@ -248,9 +248,9 @@ fn word_test<'a>(
 fn list<'a>(input: &'a str, notes: &Notes) -> Parsed<'a, Test> {
     let open = skip_blanks(input);
     let Some(mut rest) = open.strip_prefix('(') else {
-        return Syntax::at(open, chunk_len(open), "in needs a list in parentheses")
-            .try_this(format!("({})", &open[..chunk_len(open)]))
-            .fail();
+        let found = &open[..chunk_len(open)];
+        let error = Syntax::at(open, found.len(), "in needs a list in parentheses");
+        return if found.is_empty() { error } else { error.try_this(format!("({found})")) }.fail();
     };
     if skip_blanks(rest).starts_with(')') {
         return Syntax::at(open, open.len() - skip_blanks(rest).len() + 1, "the list of in is empty").fail();
@@ -322,7 +322,11 @@ fn no_operator(at: &str, found: &str, field: &str) -> Syntax {
         "matches" => "matches /…/",
         "startswith" => "starts_with",
         "endswith" => "ends_with",
-        word => nearest(word, WORD_OPERATORS.into_iter()).unwrap_or(""),
+        word => WORD_OPERATORS
+            .into_iter()
+            .find(|operator| word.len() >= 3 && operator.starts_with(word))
+            .or_else(|| nearest(word, WORD_OPERATORS.into_iter()))
+            .unwrap_or(""),
     };
     if right.is_empty() {
         return Syntax::at(at, found.len(), format!("an operator is missing between {field} and {found}"))

@@ -67,7 +67,7 @@ impl Report {
             let _ = write!(out, "<section><h2>When</h2><p>Observations, each column {step}.</p>");
             let _ = write!(out, "{}</section>", columns(&points, "Observations over time"));
         }
-        out.push_str("<section><h2>What</h2><table><thead><tr><th>Type<th>Packets<th>Share<th><th>Heard<th>Airtime</thead><tbody>");
+        out.push_str("<section><h2>What</h2><table><thead><tr><th>Type<th class=n>Packets<th class=n>Share<th><th class=n>Heard<th class=n>Airtime</thead><tbody>");
         for kind in &self.types {
             let _ = write!(
                 out,
@@ -139,7 +139,7 @@ impl Report {
 
     fn page_people(&self, out: &mut String) {
         if !self.channels.is_empty() {
-            out.push_str("<section><h2>Channels</h2><table><thead><tr><th>Channel<th>Messages<th>Decrypted<th>Senders</thead><tbody>");
+            out.push_str("<section><h2>Channels</h2><table><thead><tr><th>Channel<th class=n>Messages<th class=n>Decrypted<th class=n>Senders</thead><tbody>");
             for channel in self.channels.iter().take(40) {
                 let _ = write!(
                     out,
@@ -153,7 +153,7 @@ impl Report {
             out.push_str("</tbody></table></section>");
         }
         if !self.repeaters.is_empty() {
-            out.push_str("<section><h2>Top repeaters</h2><table><thead><tr><th>Hop<th>Node<th>Packets<th>Of floods<th></thead><tbody>");
+            out.push_str("<section><h2>Top repeaters</h2><table><thead><tr><th>Hop<th>Node<th class=n>Packets<th class=n>Of floods<th></thead><tbody>");
             for repeater in &self.repeaters {
                 let who = match (&repeater.name, repeater.candidates) {
                     (Some(name), _) => escaped(name),
@@ -174,7 +174,7 @@ impl Report {
         if self.observer_list.is_empty() {
             return;
         }
-        out.push_str("<section><h2>Observers</h2><table><thead><tr><th>Observer<th>Region<th>Heard<th>Alone<th>SNR<th>Last</thead><tbody>");
+        out.push_str("<section><h2>Observers</h2><table><thead><tr><th>Observer<th>Region<th class=n>Heard<th class=n>Alone<th class=n>SNR<th>Last</thead><tbody>");
         for observer in self.observer_list.iter().take(100) {
             let _ = write!(
                 out,
@@ -221,7 +221,7 @@ impl Report {
             out.push_str("<p>None: every frame decodes without a flaw.</p></section>");
             return;
         }
-        out.push_str("<table><thead><tr><th>Count<th>Reason<th>Meaning<th>Example</thead><tbody>");
+        out.push_str("<table><thead><tr><th class=n>Count<th>Reason<th>Meaning<th>Example</thead><tbody>");
         for bad in &self.bad {
             let example = bad.examples.first();
             let example = example.map_or(String::new(), |e| {

@@ -394,7 +394,7 @@ mod tests {
         assert_eq!(milliseconds(1250), "1.2 s");
         assert_eq!(milliseconds(125_000), "2.1 min");
         assert_eq!(milliseconds(7_200_000), "2.0 h");
-        assert_eq!(padded("a\u{1b}[2J", 8), "a\u{fffd}[2J    ");
+        assert_eq!(padded("a\u{1b}[2J", 8), "a\u{fffd}[2J   ");
         assert_eq!(padded("abcdefgh", 5), "abcd…");
     }
 }
