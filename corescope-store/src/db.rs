@@ -115,6 +115,12 @@ pub enum OpenError {
         /// The file that was asked for.
         path: PathBuf,
     },
+    /// It can be read and must be written.
+    #[error("{path} cannot be written by this user: check owner and mode of the file and of its folder")]
+    ReadOnly {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
     /// Another process holds the file longer than we waited.
     #[error("{path} is locked by another process for longer than {}s", BUSY_TIMEOUT.as_secs())]
     Locked {
@@ -138,6 +144,7 @@ impl OpenError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::PermissionDenied) => Self::Denied { path },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
             Some(ErrorCode::CannotOpen) => match std::fs::File::open(&path) {
                 Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => Self::Denied { path },
                 Err(_) => Self::Sqlite { path, source },

@@ -526,6 +526,10 @@ fn open_connection(path: &Path, options: &Options) -> Result<Connection, WriteEr
     if is_new {
         restrict_mode(path);
     }
+    // Without the right to write SQLite opens the file all the same, to read it.
+    if db.is_readonly("main").map_err(opening)? {
+        return Err(OpenError::ReadOnly { path: path.to_owned() }.into());
+    }
     db.busy_timeout(BUSY_TIMEOUT).map_err(opening)?;
     db.set_prepared_statement_cache_capacity(128);
     let pages: i64 = db.query_row("PRAGMA page_count", [], |r| r.get(0)).map_err(opening)?;
