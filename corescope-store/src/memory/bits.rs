@@ -22,6 +22,14 @@ impl Bits {
         bits
     }
 
+    /// Adds rows word by word: `word` is given the first row of each and how many rows it has.
+    pub(crate) fn fill_words(&mut self, word: impl Fn(usize, usize) -> u64) {
+        let len = self.len;
+        for (at, own) in self.words.iter_mut().enumerate() {
+            *own |= word(at * 64, (len - at * 64).min(64));
+        }
+    }
+
     pub(crate) fn set(&mut self, row: usize) {
         if row < self.len {
             self.words[row / 64] |= 1 << (row % 64);

@@ -85,13 +85,13 @@ impl<'a> Columns<'a> {
             Field::Iata => self.by_observer(test, among, |o| o.iata.as_deref()),
             Field::Scope => {
                 let mut rows = Bits::none(segment.len());
-                segment.rows_of_scope(|scope| test.on_text(scope.unwrap_or("")), |row| rows.set(row));
+                segment.rows_of_scope(|scope| test.on_text(scope.unwrap_or("")), &mut rows);
                 rows.and(among);
                 rows
             }
             Field::RoutedThrough if one_key(test) => {
                 let mut rows = Bits::none(segment.len());
-                segment.rows_of_nodes(|key| test.on_text(&key.to_lowercase()), |row| rows.set(row));
+                segment.rows_of_nodes(|key| test.on_text(&key.to_lowercase()), &mut rows);
                 rows.and(among);
                 rows
             }
@@ -110,9 +110,9 @@ impl<'a> Columns<'a> {
             mask >> bit & 1 == 1
         };
         if let Some(mask) = comparison.type_mask() {
-            self.segment.rows_of_payload_type(|v| bit(mask, 16, v), |row| rows.set(row));
+            self.segment.rows_of_payload_type(|v| bit(mask, 16, v), &mut rows);
         } else if let Some(mask) = comparison.route_mask() {
-            self.segment.rows_of_route_type(|v| bit(mask, 4, v), |row| rows.set(row));
+            self.segment.rows_of_route_type(|v| bit(mask, 4, v), &mut rows);
         }
         rows.and(among);
         rows

@@ -6,7 +6,9 @@ use std::cell::OnceCell;
 use corescope_core::filter::{Fields, Value};
 use corescope_core::geo::LatLon;
 use corescope_core::ids::NodeKey;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::matcher::{payload_keys, resolved_keys, takes_part};
 use super::observers::Observer;
@@ -23,13 +25,14 @@ pub struct PacketFields<'a> {
     row: Transmission<'a>,
     display: Option<Observation<'a>>,
     snapshot: &'a Snapshot,
+    text: OnceCell<Option<Cow<'a, str>>>,
     payload: OnceCell<Json>,
 }
 
 impl<'a> PacketFields<'a> {
     /// A transmission, judged with its display observation.
     pub fn new(row: Transmission<'a>, snapshot: &'a Snapshot) -> Self {
-        Self { row, display: row.display(), snapshot, payload: OnceCell::new() }
+        Self { row, display: row.display(), snapshot, text: OnceCell::new(), payload: OnceCell::new() }
     }
 
     /// A transmission, judged with this observation of it.
@@ -38,6 +41,7 @@ impl<'a> PacketFields<'a> {
             row: observation.transmission(),
             display: Some(observation),
             snapshot,
+            text: OnceCell::new(),
             payload: OnceCell::new(),
         }
     }
@@ -48,7 +52,8 @@ impl<'a> PacketFields<'a> {
 
     fn json(&self) -> &Json {
         self.payload.get_or_init(|| {
-            self.row.decoded_json().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or(Json::Null)
+            let text = self.text.get_or_init(|| self.row.decoded_json());
+            text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Json::Null)
         })
     }
 }
@@ -87,8 +92,7 @@ impl Fields for PacketFields<'_> {
     }
 
     fn path(&self) -> Cow<'_, str> {
-        let Some(path) = self.display.and_then(|o| o.path_json()) else { return Cow::Borrowed("") };
-        resolved_keys(&path).collect::<Vec<_>>().join(" → ").into()
+        self.display.map(|o| o.path_joined(" → ")).unwrap_or_default().into()
     }
 
     fn observer_name(&self) -> Cow<'_, str> {
@@ -141,14 +145,11 @@ impl Fields for PacketFields<'_> {
     }
 
     fn payload(&self, path: &[Box<str>]) -> Value<'_> {
-        if path.len() == 1
-            && let Some(name) = path.first()
-            && self.payload.get().is_none()
-            && self.row.decoded_json().is_none_or(|json| !json.contains(&**name) && !json.contains("\\u"))
-        {
-            return Value::Absent;
+        let text = self.text.get_or_init(|| self.row.decoded_json());
+        match text.as_deref().and_then(|text| pick(text, path)) {
+            Some(value) => value_of(&value),
+            None => Value::Absent,
         }
-        value_of(path.iter().try_fold(self.json(), |value, name| value.get(&**name)))
     }
 
     fn channel(&self) -> Cow<'_, str> {
@@ -172,13 +173,63 @@ impl Fields for PacketFields<'_> {
     }
 }
 
-fn value_of(value: Option<&Json>) -> Value<'_> {
+/// The value under these names, outermost first, without building the rest. `None` when it is not there, or the text
+/// is no JSON.
+fn pick(text: &str, path: &[Box<str>]) -> Option<Json> {
+    let (name, rest) = path.split_first()?;
+    // No name can be there that the text does not hold, but for one in escapes.
+    if !text.contains(&**name) && !text.contains("\\u") {
+        return None;
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let found = Member(name).deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    let found = found?;
+    if rest.is_empty() { serde_json::from_str(found.get()).ok() } else { pick(found.get(), rest) }
+}
+
+/// Reads one member of an object; the last of that name, as any JSON library does.
+struct Member<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Member<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Member<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = members.next_key::<Name<'de>>()? {
+            if name.0 == self.0 {
+                found = Some(members.next_value::<&RawValue>()?);
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The name of a member, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn value_of<'a>(value: &Json) -> Value<'a> {
     match value {
-        None | Some(Json::Null) => Value::Absent,
-        Some(Json::Bool(truth)) => Value::Bool(*truth),
-        Some(Json::Number(number)) => number.as_f64().map_or(Value::Absent, Value::Number),
-        Some(Json::String(text)) => Value::Text(text.as_str().into()),
-        Some(Json::Array(items)) => {
+        Json::Null => Value::Absent,
+        Json::Bool(truth) => Value::Bool(*truth),
+        Json::Number(number) => number.as_f64().map_or(Value::Absent, Value::Number),
+        Json::String(text) => Value::Text(text.clone().into()),
+        Json::Array(items) => {
             let texts: Vec<String> = items
                 .iter()
                 .map(|item| match item {
@@ -188,6 +239,37 @@ fn value_of(value: Option<&Json>) -> Value<'_> {
                 .collect();
             Value::Composite(texts.join(",").into())
         }
-        Some(object) => Value::Composite(object.to_string().into()),
+        object @ Json::Object(_) => Value::Composite(object.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_member_is_what_the_whole_would_give() {
+        let names = ["a", "b", "c", "é", "zz"];
+        for text in [
+            r#"{"a":1,"b":{"c":[1,"x"],"a":null},"a":2}"#,
+            r#"{"\u0061":true,"é":"é"}"#,
+            r#"{"a":1} x"#,
+            r#"{"a":1"#,
+            r#"["a"]"#,
+            "17",
+            "",
+        ] {
+            let whole: Option<Json> = serde_json::from_str(text).ok();
+            for first in names {
+                for second in [None, Some("c"), Some("a")] {
+                    let path: Vec<Box<str>> =
+                        [Some(first), second].into_iter().flatten().map(Box::from).collect();
+                    let expected = whole
+                        .as_ref()
+                        .and_then(|w| path.iter().try_fold(w, |value, name| value.get(&**name)));
+                    assert_eq!(pick(text, &path).as_ref(), expected, "{text} {path:?}");
+                }
+            }
+        }
     }
 }

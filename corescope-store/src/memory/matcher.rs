@@ -91,21 +91,21 @@ impl<'q> Matcher<'q> {
             });
         }
         if let Some(keys) = &q.originators {
-            meet(&|some| segment.rows_from(keys, |row| some.set(row)));
+            meet(&|some| segment.rows_from(keys, some));
         }
         let one_of = |set: &[i64], value: Option<i64>| value.is_some_and(|v| set.contains(&v));
         if let Some(types) = &q.payload_types {
-            meet(&|some| segment.rows_of_payload_type(|v| one_of(types, v), |row| some.set(row)));
+            meet(&|some| segment.rows_of_payload_type(|v| one_of(types, v), some));
         }
         if let Some(types) = &q.route_types {
-            meet(&|some| segment.rows_of_route_type(|v| one_of(types, v), |row| some.set(row)));
+            meet(&|some| segment.rows_of_route_type(|v| one_of(types, v), some));
         }
         if let Some(channel) = &q.channel {
-            meet(&|some| segment.rows_of_channel(|c| c == Some(channel.as_str()), |row| some.set(row)));
-            meet(&|some| segment.rows_of_payload_type(|v| v == Some(5), |row| some.set(row)));
+            meet(&|some| segment.rows_of_channel(|c| c == Some(channel.as_str()), some));
+            meet(&|some| segment.rows_of_payload_type(|v| v == Some(5), some));
         }
         if let Some(scope) = &q.scope {
-            meet(&|some| segment.rows_of_scope(|s| s == scope.as_deref(), |row| some.set(row)));
+            meet(&|some| segment.rows_of_scope(|s| s == scope.as_deref(), some));
         }
         if q.since.is_some() || q.until.is_some() {
             meet(&|some| {

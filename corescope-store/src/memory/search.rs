@@ -165,7 +165,8 @@ fn by_latest<'a>(
             break;
         }
         let segment = &one.part.segment;
-        for row in one.rows.iter() {
+        // The newest rows are the last: the floor is high at once.
+        for row in one.rows.iter_rev() {
             let latest = segment.latest(row);
             if top.floor.is_none_or(|floor| latest >= floor.0) && behind(latest, segment.id(row)) {
                 top.offer(latest, segment.id(row), || Some(Transmission::packed(segment, row)));

@@ -77,6 +77,28 @@ impl Aggregates {
         self.others.iter_mut().for_each(|(aggregate, _)| aggregate.remove(row));
     }
 
+    /// Announces every row of a part.
+    fn add_part(&mut self, part: &Part) {
+        if !self.watching.add_segment(part, true) {
+            part.transmissions().for_each(|row| self.watching.add(&row));
+        }
+        for row in part.transmissions() {
+            self.counting.add(&row);
+            self.others.iter_mut().for_each(|(aggregate, _)| aggregate.add(&row));
+        }
+    }
+
+    /// Announces that a part is gone.
+    fn remove_part(&mut self, part: &Part) {
+        if !self.watching.add_segment(part, false) {
+            part.transmissions().for_each(|row| self.watching.remove(&row));
+        }
+        for row in part.transmissions() {
+            self.counting.remove(&row);
+            self.others.iter_mut().for_each(|(aggregate, _)| aggregate.remove(&row));
+        }
+    }
+
     fn publish(&mut self, next: &mut Snapshot) {
         if let Ok(counters) = self.counting.publish(next).downcast::<Counters>() {
             next.counters = counters;
@@ -210,7 +232,7 @@ impl Store {
         next.floor = low;
         next.loading = loading;
         let part = Part::new(low, high, Arc::new(segment));
-        part.transmissions().for_each(|row| appender.aggregates.add(&row));
+        appender.aggregates.add_part(&part);
         next.transmission_count += part.len() as u64;
         next.observation_count += part.observation_count() as u64;
         next.parts.insert(0, part);
@@ -329,7 +351,7 @@ impl Appender {
         while held > budget && !next.parts.is_empty() {
             let gone = next.parts.remove(0);
             held -= gone.bytes();
-            gone.transmissions().for_each(|row| self.aggregates.remove(&row));
+            self.aggregates.remove_part(&gone);
             self.evicted.transmissions += gone.len() as u64;
             self.evicted.observations += gone.observation_count() as u64;
             next.transmission_count -= gone.len() as u64;

@@ -415,6 +415,20 @@ impl<'a> Observation<'a> {
         }
     }
 
+    /// The hops in hex, joined by a text; empty without a path.
+    pub fn path_joined(&self, between: &str) -> String {
+        let mut out = String::new();
+        match self.place {
+            ObservationPlace::Packed(s, _, at) => s.write_path(at, between, &mut out),
+            ObservationPlace::Owned(o) => {
+                let hops: Vec<&str> =
+                    o.path_json.as_deref().map(resolved_keys).into_iter().flatten().collect();
+                out = hops.join(between);
+            }
+        }
+        out
+    }
+
     /// Number of hops of the path.
     pub fn hop_count(&self) -> usize {
         match self.place {

@@ -152,7 +152,10 @@ impl Loaders {
             None => Ok(None),
             Some(result) => {
                 self.next += 1;
-                result.map(Some)
+                // Copied by the thread that keeps it: what a loader allocates goes when the loader goes, and is not
+                // held up by segments that lie between.
+                let copied = |loaded: Loaded| Loaded { segment: loaded.segment.clone(), ..loaded };
+                result.map(|list| Some(list.into_iter().map(copied).collect()))
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::Aggregate;
+use crate::memory::part::Part;
 use crate::memory::snapshot::Snapshot;
 use crate::memory::view::Transmission;
 
@@ -115,21 +116,68 @@ impl Watching {
     }
 }
 
-/// A newer time takes over, an equal one joins.
-fn raise(last: &mut i64, at_last: &mut u64, time: i64) {
+/// A newer time takes over, an equal one joins: `count` rows have it.
+fn raise(last: &mut i64, at_last: &mut u64, time: i64, count: u64) {
     if *at_last == 0 || time > *last {
-        (*last, *at_last) = (time, 1);
+        (*last, *at_last) = (time, count);
     } else if time == *last {
-        *at_last += 1;
+        *at_last += count;
     }
 }
 
-/// Takes one of the newest away; true when none is left.
-fn lower(last: i64, at_last: &mut u64, time: i64) -> bool {
+/// Takes some of the newest away; true when none is left.
+fn lower(last: i64, at_last: &mut u64, time: i64, count: u64) -> bool {
     if time == last {
-        *at_last = at_last.saturating_sub(1);
+        *at_last = at_last.saturating_sub(count);
     }
     *at_last == 0
+}
+
+impl Watching {
+    /// Adds (or takes away) all rows of a part by the segment's posting lists, which is the same as row by row. False
+    /// when rows of it changed: then it must be done row by row.
+    pub(crate) fn add_segment(&mut self, part: &Part, add: bool) -> bool {
+        if !part.overlay.rows.is_empty() {
+            return false;
+        }
+        self.changed = true;
+        part.segment.each_node(|key, count, last, at_last| {
+            let stale = self.node(key, |node| {
+                if add {
+                    node.transmissions += count;
+                    raise(&mut node.last_heard, &mut node.at_last, last, at_last);
+                    return false;
+                }
+                node.transmissions = node.transmissions.saturating_sub(count);
+                lower(node.last_heard, &mut node.at_last, last, at_last)
+            });
+            if stale {
+                self.stale_nodes.insert(key.into());
+            }
+        });
+        part.segment.each_sender(|key, count| {
+            if !key.is_empty() {
+                self.node(key, |node| {
+                    node.sent = if add { node.sent + count } else { node.sent.saturating_sub(count) };
+                });
+            }
+        });
+        let observers = Arc::make_mut(&mut self.now.observers);
+        let stale = &mut self.stale_observers;
+        part.segment.each_observer(|rowid, observations, last, at_last, transmissions, adverts| {
+            let observer = observers.entry(rowid).or_default();
+            let step = |n: &mut u64, by: u64| *n = if add { *n + by } else { n.saturating_sub(by) };
+            step(&mut observer.observations, observations);
+            step(&mut observer.transmissions, transmissions);
+            step(&mut observer.adverts, adverts);
+            if add {
+                raise(&mut observer.last_heard, &mut observer.at_last, last, at_last);
+            } else if lower(observer.last_heard, &mut observer.at_last, last, at_last) {
+                stale.insert(rowid);
+            }
+        });
+        true
+    }
 }
 
 impl Aggregate for Watching {
@@ -139,7 +187,7 @@ impl Aggregate for Watching {
         row.for_each_node(|key| {
             self.node(key, |node| {
                 node.transmissions += 1;
-                raise(&mut node.last_heard, &mut node.at_last, latest);
+                raise(&mut node.last_heard, &mut node.at_last, latest, 1);
             });
         });
         if let Some(from) = row.from_pubkey().filter(|f| !f.is_empty()) {
@@ -153,7 +201,7 @@ impl Aggregate for Watching {
             observer.adverts += advert;
             for time in times {
                 observer.observations += 1;
-                raise(&mut observer.last_heard, &mut observer.at_last, *time);
+                raise(&mut observer.last_heard, &mut observer.at_last, *time, 1);
             }
         });
     }
@@ -167,7 +215,7 @@ impl Aggregate for Watching {
         row.for_each_node(|key| {
             let stale = self.node(key, |node| {
                 node.transmissions = node.transmissions.saturating_sub(1);
-                lower(node.last_heard, &mut node.at_last, latest)
+                lower(node.last_heard, &mut node.at_last, latest, 1)
             });
             if stale {
                 self.stale_nodes.insert(key.into());
@@ -182,7 +230,7 @@ impl Aggregate for Watching {
             observer.adverts = observer.adverts.saturating_sub(advert);
             for time in times {
                 observer.observations = observer.observations.saturating_sub(1);
-                if lower(observer.last_heard, &mut observer.at_last, *time) {
+                if lower(observer.last_heard, &mut observer.at_last, *time, 1) {
                     stale.insert(rowid);
                 }
             }
@@ -202,7 +250,7 @@ impl Aggregate for Watching {
             }
             node.at_last = 0;
             for row in snapshot.rows_of_node(&key) {
-                raise(&mut node.last_heard, &mut node.at_last, row.latest());
+                raise(&mut node.last_heard, &mut node.at_last, row.latest(), 1);
             }
         }
         let observers = Arc::make_mut(&mut self.now.observers);
@@ -215,7 +263,7 @@ impl Aggregate for Watching {
             observer.at_last = 0;
             for row in snapshot.rows_of_observer(rowid) {
                 for observation in row.observations().filter(|o| o.observer() == Some(rowid)) {
-                    raise(&mut observer.last_heard, &mut observer.at_last, observation.timestamp());
+                    raise(&mut observer.last_heard, &mut observer.at_last, observation.timestamp(), 1);
                 }
             }
         }

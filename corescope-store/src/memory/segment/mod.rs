@@ -29,6 +29,7 @@ pub(crate) use packed::Packed;
 use postings::{HashIndex, Postings};
 use way::{Of, Way};
 
+use super::bits::Bits;
 use super::matcher::{payload_keys, resolved_keys};
 use super::owned::DisplayKey;
 use super::record::Score;
@@ -212,7 +213,11 @@ impl Segment {
     pub(crate) fn hash(&self, row: usize) -> Cow<'_, str> {
         match self.odd_hashes.get(row) {
             Some(text) => Cow::Borrowed(text),
-            None => Cow::Owned(format!("{:016x}", self.hashes.get(row).copied().unwrap_or(0))),
+            None => {
+                let mut out = String::with_capacity(16);
+                frame::write_hex(&self.hashes.get(row).copied().unwrap_or(0).to_be_bytes(), false, &mut out);
+                Cow::Owned(out)
+            }
         }
     }
 
@@ -371,6 +376,11 @@ impl Segment {
         Way::hop_count(self.ways.get(self.way.get(at) as usize))
     }
 
+    /// Appends the hops of a path in hex, joined by a text.
+    pub(crate) fn write_path(&self, at: usize, between: &str, out: &mut String) {
+        self.way_of(at).write_path(between, out);
+    }
+
     pub(crate) fn path_json(&self, at: usize) -> Option<String> {
         self.way_of(at).path_json()
     }
@@ -404,42 +414,38 @@ impl Segment {
         self.keys.find(key).map_or(&[], |n| self.nodes.get(n))
     }
 
-    /// Calls `found` with the rows of this payload type, ascending.
-    pub(crate) fn rows_of_payload_type(
-        &self,
-        wanted: impl Fn(Option<i64>) -> bool,
-        found: impl FnMut(usize),
-    ) {
-        rows_of_kind(&self.payload, &self.odd_kinds[1], wanted, found);
+    /// Adds the rows of this payload type.
+    pub(crate) fn rows_of_payload_type(&self, wanted: impl Fn(Option<i64>) -> bool, rows: &mut Bits) {
+        rows_of_kind(&self.payload, &self.odd_kinds[1], wanted, rows);
     }
 
-    /// Calls `found` with the rows of this route type, ascending.
-    pub(crate) fn rows_of_route_type(&self, wanted: impl Fn(Option<i64>) -> bool, found: impl FnMut(usize)) {
-        rows_of_kind(&self.route, &self.odd_kinds[0], wanted, found);
+    /// Adds the rows of this route type.
+    pub(crate) fn rows_of_route_type(&self, wanted: impl Fn(Option<i64>) -> bool, rows: &mut Bits) {
+        rows_of_kind(&self.route, &self.odd_kinds[0], wanted, rows);
     }
 
-    /// Calls `found` with the rows of this channel.
-    pub(crate) fn rows_of_channel(&self, wanted: impl Fn(Option<&str>) -> bool, found: impl FnMut(usize)) {
-        self.rows_of_text(&self.channel, wanted, found);
+    /// Adds the rows of this channel.
+    pub(crate) fn rows_of_channel(&self, wanted: impl Fn(Option<&str>) -> bool, rows: &mut Bits) {
+        self.rows_of_text(&self.channel, wanted, rows);
     }
 
-    /// Calls `found` with the rows of this scope.
-    pub(crate) fn rows_of_scope(&self, wanted: impl Fn(Option<&str>) -> bool, found: impl FnMut(usize)) {
-        self.rows_of_text(&self.scope, wanted, found);
+    /// Adds the rows of this scope.
+    pub(crate) fn rows_of_scope(&self, wanted: impl Fn(Option<&str>) -> bool, rows: &mut Bits) {
+        self.rows_of_text(&self.scope, wanted, rows);
     }
 
-    fn rows_of_text(&self, column: &Packed, wanted: impl Fn(Option<&str>) -> bool, found: impl FnMut(usize)) {
+    fn rows_of_text(&self, column: &Packed, wanted: impl Fn(Option<&str>) -> bool, rows: &mut Bits) {
         let table: Vec<bool> = (0..=self.texts.len()).map(|n| wanted(self.text(n as u32))).collect();
-        column.select(|n| table.get(n as usize).copied().unwrap_or(false), found);
+        column.select(|n| table.get(n as usize).copied().unwrap_or(false), rows);
     }
 
-    /// Calls `found` with the rows from one of these senders.
-    pub(crate) fn rows_from(&self, keys: &[String], found: impl FnMut(usize)) {
+    /// Adds the rows from one of these senders.
+    pub(crate) fn rows_from(&self, keys: &[String], rows: &mut Bits) {
         let mut numbers: Vec<u32> =
             keys.iter().filter_map(|key| self.keys.find(key)).map(|n| n + 1).collect();
         numbers.sort_unstable();
         if !numbers.is_empty() {
-            self.from.select(|n| numbers.binary_search(&n).is_ok(), found);
+            self.from.select(|n| numbers.binary_search(&n).is_ok(), rows);
         }
     }
 
@@ -514,14 +520,82 @@ impl Segment {
         self.odd_times.iter().next().is_none()
     }
 
-    /// Calls `found` with the rows of every node whose key satisfies `wanted`; a row may come more than once.
-    pub(crate) fn rows_of_nodes(&self, wanted: impl Fn(&str) -> bool, mut found: impl FnMut(usize)) {
+    /// Adds the rows of every node whose key satisfies `wanted`.
+    pub(crate) fn rows_of_nodes(&self, wanted: impl Fn(&str) -> bool, rows: &mut Bits) {
+        let mut text = String::with_capacity(64);
+        for number in 0..self.keys.len() as u32 {
+            let list = self.nodes.get(number);
+            if list.is_empty() {
+                continue;
+            }
+            text.clear();
+            self.keys.write(number, &mut text);
+            if wanted(&text) {
+                for row in list {
+                    rows.set(usize::from(*row));
+                }
+            }
+        }
+    }
+
+    /// Calls `found` for each node: its key, the number of rows it takes part in, their highest `latest`, and how many
+    /// have that.
+    pub(crate) fn each_node(&self, mut found: impl FnMut(&str, u64, i64, u64)) {
+        let mut text = String::with_capacity(64);
         for number in 0..self.keys.len() as u32 {
             let rows = self.nodes.get(number);
-            if !rows.is_empty() && wanted(&self.keys.get(number)) {
-                for row in rows {
-                    found(usize::from(*row));
+            let latest = |row: &u16| self.latest(usize::from(*row));
+            let Some(last) = rows.iter().map(latest).max() else { continue };
+            text.clear();
+            self.keys.write(number, &mut text);
+            if !text.is_empty() {
+                found(
+                    &text,
+                    rows.len() as u64,
+                    last,
+                    rows.iter().filter(|r| latest(r) == last).count() as u64,
+                );
+            }
+        }
+    }
+
+    /// Calls `found` for each sender: its key and how many rows are from it.
+    pub(crate) fn each_sender(&self, mut found: impl FnMut(&str, u64)) {
+        let mut counts = vec![0_u64; self.keys.len() + 1];
+        for row in 0..self.len() {
+            if let Some(count) = counts.get_mut(self.from.get(row) as usize) {
+                *count += 1;
+            }
+        }
+        for (number, count) in counts.iter().enumerate().skip(1).filter(|(_, count)| **count > 0) {
+            found(&self.keys.get(number as u32 - 1), *count);
+        }
+    }
+
+    /// Calls `found` for each observer: rowid, observations, highest timestamp, how many have that, transmissions, and
+    /// adverts among them.
+    pub(crate) fn each_observer(&self, mut found: impl FnMut(i64, u64, i64, u64, u64, u64)) {
+        let mut heard = vec![(0_u64, i64::MIN, 0_u64); self.observers.len() + 1];
+        for row in 0..self.len() {
+            let first = self.first_seen_unix(row);
+            for at in self.observations(row) {
+                let Some((count, last, at_last)) = heard.get_mut(self.observer.get(at) as usize) else {
+                    continue;
+                };
+                let time = first.wrapping_add(self.time.get(at));
+                *count += 1;
+                if time > *last {
+                    (*last, *at_last) = (time, 1);
+                } else if time == *last {
+                    *at_last += 1;
                 }
+            }
+        }
+        for (number, (count, last, at_last)) in heard.into_iter().enumerate().skip(1) {
+            let rows = self.observer_rows.get(number as u32 - 1);
+            let adverts = rows.iter().filter(|row| self.payload.get(usize::from(**row)) == 4).count();
+            if let Some(rowid) = self.observers.get(number - 1).filter(|_| count > 0) {
+                found(*rowid, count, last, at_last, rows.len() as u64, adverts as u64);
             }
         }
     }
@@ -582,22 +656,18 @@ fn kind(column: &Packed, odd: &Odd<i64>, row: usize) -> Option<i64> {
     }
 }
 
-fn rows_of_kind(
-    column: &Packed,
-    odd: &Odd<i64>,
-    wanted: impl Fn(Option<i64>) -> bool,
-    mut found: impl FnMut(usize),
-) {
+fn rows_of_kind(column: &Packed, odd: &Odd<i64>, wanted: impl Fn(Option<i64>) -> bool, rows: &mut Bits) {
     let usual = |value: u32| match value {
         KIND_NULL => wanted(None),
-        KIND_ODD => true,
+        KIND_ODD => false,
         value => wanted(Some(i64::from(value))),
     };
-    column.select(usual, |row| {
-        if column.get(row) != KIND_ODD || wanted(odd.get(row).copied()) {
-            found(row);
+    column.select(usual, rows);
+    for (row, value) in odd.iter() {
+        if wanted(Some(*value)) {
+            rows.set(row);
         }
-    });
+    }
 }
 
 /// The 64 bits a hash is looked up with.

@@ -1,5 +1,7 @@
 //! A column of small whole numbers in the narrowest width that holds the largest.
 
+use crate::memory::bits::Bits;
+
 /// An immutable column of `u32` values. Constant columns cost nothing a row, others one to four bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Packed {
@@ -61,30 +63,25 @@ impl Packed {
         }
     }
 
-    /// Calls `found` with every row whose value satisfies `wanted`, ascending. `wanted` is asked once a value
-    /// for narrow columns, once a row for wide ones.
-    pub(crate) fn select(&self, wanted: impl Fn(u32) -> bool, mut found: impl FnMut(usize)) {
+    /// Adds every row whose value satisfies `wanted`. It is asked once a value for narrow columns, once a row for wide
+    /// ones.
+    pub(crate) fn select(&self, wanted: impl Fn(u32) -> bool, rows: &mut Bits) {
         match self {
-            Self::Constant { value, len } => {
+            Self::Constant { value, .. } => {
                 if wanted(*value) {
-                    (0..*len as usize).for_each(found);
+                    rows.fill_words(|_, len| u64::MAX >> (64 - len));
                 }
             }
             Self::U8(v) => {
-                let table: [bool; 256] = std::array::from_fn(|x| wanted(x as u32));
-                for (row, x) in v.iter().enumerate() {
-                    if table[usize::from(*x)] {
-                        found(row);
-                    }
-                }
+                let table: [u64; 256] = std::array::from_fn(|x| u64::from(wanted(x as u32)));
+                let word = |x: &[u8]| {
+                    x.iter().enumerate().fold(0, |word, (bit, x)| word | table[usize::from(*x)] << bit)
+                };
+                rows.fill_words(|from, len| v.get(from..from + len).map_or(0, word));
             }
-            _ => {
-                for row in 0..self.len() {
-                    if wanted(self.get(row)) {
-                        found(row);
-                    }
-                }
-            }
+            _ => rows.fill_words(|from, len| {
+                (0..len).fold(0, |word, bit| word | u64::from(wanted(self.get(from + bit))) << bit)
+            }),
         }
     }
 
@@ -111,9 +108,12 @@ mod tests {
             let packed = Packed::new(&values);
             assert_eq!(packed.len(), values.len());
             assert_eq!((0..values.len()).map(|r| packed.get(r)).collect::<Vec<_>>(), values);
-            let mut even = Vec::new();
-            packed.select(|v| v % 2 == 0, |row| even.push(row));
-            assert_eq!(even, (0..values.len()).filter(|r| values[*r] % 2 == 0).collect::<Vec<_>>());
+            let mut even = Bits::none(values.len());
+            packed.select(|v| v % 2 == 0, &mut even);
+            assert_eq!(
+                even.iter().collect::<Vec<_>>(),
+                (0..values.len()).filter(|r| values[*r] % 2 == 0).collect::<Vec<_>>()
+            );
         }
     }
 }

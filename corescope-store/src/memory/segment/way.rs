@@ -15,6 +15,7 @@
 
 use super::frame::{Frame, Part, is_hex_of, write_hex};
 use super::keys::{Keys, KeysBuilder};
+use crate::memory::matcher::resolved_keys;
 use crate::memory::owned::Defect;
 
 /// What the path column holds.
@@ -308,6 +309,22 @@ impl<'a> Way<'a> {
         }
         out.push(']');
         Some(out)
+    }
+
+    /// Appends the hops in hex, joined by a text.
+    pub(crate) fn write_path(&self, between: &str, out: &mut String) {
+        if self.kinds & 3 == PathKind::Text as u8 {
+            let text = std::str::from_utf8(self.path).unwrap_or_default();
+            let hops: Vec<&str> = resolved_keys(text).collect();
+            out.push_str(&hops.join(between));
+            return;
+        }
+        for (at, hop) in self.path.chunks_exact(self.hop_size.max(1)).enumerate() {
+            if at > 0 {
+                out.push_str(between);
+            }
+            write_hex(hop, true, out);
+        }
     }
 
     /// The column `resolved_path`.
