@@ -1,6 +1,7 @@
 //! `corescope-cli bench`: what this machine can do.
 
 mod decode;
+mod store;
 mod timing;
 
 use crate::{Failure, Global};
@@ -8,7 +9,8 @@ use crate::{Failure, Global};
 const EXAMPLES: &str = "\
 Examples:
   corescope-cli bench decode
-  corescope-cli bench decode --json";
+  corescope-cli bench decode --json
+  corescope-cli bench store --db meshcore.db";
 
 /// Measure this machine.
 #[derive(Debug, clap::Args)]
@@ -23,11 +25,14 @@ pub struct Args {
 enum What {
     /// Decoding, hashing, trial decryption, signatures
     Decode(decode::Args),
+    /// Loading, memory and queries of the index store
+    Store(store::Args),
 }
 
 /// Runs it.
 pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
     match args.what {
         What::Decode(args) => decode::run(args, global),
+        What::Store(args) => store::run(args, global),
     }
 }

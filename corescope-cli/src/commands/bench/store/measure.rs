@@ -1,0 +1,293 @@
+//! One measurement: load, memory, queries, appends, follow delay.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use corescope_core::filter;
+use corescope_store::memory::{
+    Batch, Expression, ObservationRow, Order, Query, Snapshot, Store, TransmissionRow,
+};
+use corescope_store::tail;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Map, Value, json};
+
+use super::made::{self, Rows, Source};
+use crate::{Exit, Failure};
+
+/// The queries and their aims at 100 000 transmissions, 2 000 000 observations.
+pub(super) const QUERIES: [(&str, &str); 8] = [
+    ("by_hash", "2 us"),
+    ("latest_50", "50 us"),
+    ("latest_50_grouped", "50 us"),
+    ("by_node", "200 us"),
+    ("by_observer", "200 us"),
+    ("by_channel", "200 us"),
+    ("expression", "50 ms"),
+    ("full_count", ""),
+];
+
+/// Measures a database; with `writable`, rows are added to it at the end.
+pub(super) fn run(path: &Path, writable: bool) -> Result<Value, Failure> {
+    measure(path, writable).map_err(|e| Failure::new(Exit::Failure, e))
+}
+
+fn measure(path: &Path, writable: bool) -> anyhow::Result<Value> {
+    let mut figures = Map::new();
+    let scan_rows_per_s = scan(path).context("scanning the database")?;
+    let empty = resident();
+    let store = Store::new();
+    let begin = Instant::now();
+    let follower =
+        tail::follow(path, store.clone(), tail::Options::default()).context("starting the follower")?;
+    let mut usable = None;
+    while !store.snapshot().loading().complete {
+        if let Some(error) = &store.snapshot().loading().error {
+            anyhow::bail!("loading {}: {error}", path.display());
+        }
+        usable = usable.or_else(|| store.snapshot().loading().usable.then(|| begin.elapsed()));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let load = begin.elapsed();
+    // Let the packing of small rests come to its end.
+    while store.compact() {}
+    let loaded = resident();
+    let snapshot = store.snapshot();
+    let memory = store.memory_use();
+    let (transmissions, observations) = (snapshot.transmission_count(), snapshot.observation_count());
+    let rate = observations as f64 / load.as_secs_f64();
+    let mut put = |key: &str, value: Value| {
+        figures.insert(key.to_owned(), value);
+    };
+    put("transmissions", json!(transmissions));
+    put("observations", json!(observations));
+    put("load_s", json!(rounded(load.as_secs_f64())));
+    put("usable_s", json!(usable.map(|u| rounded(u.as_secs_f64()))));
+    put("load_observations_per_s", json!(rate.round()));
+    put("sqlite_scan_rows_per_s", json!(scan_rows_per_s.round()));
+    let rows_per_s = (observations + transmissions) as f64 / load.as_secs_f64();
+    put("load_share_of_scan", json!(rounded(rows_per_s / scan_rows_per_s)));
+    put("resident_bytes_empty", json!(empty));
+    put("resident_bytes_loaded", json!(loaded.saturating_sub(empty)));
+    put("held_bytes", json!(memory.total()));
+    put("segments", json!(memory.segment_count));
+    put("skipped_rows", json!(store.defects().values().sum::<u64>()));
+    queries(&store, false, &mut put)?;
+    queries(&store, true, &mut put)?;
+    put("append_observations_per_s", json!(append_rate(&store).round()));
+    if writable {
+        let delays = follow_delays(path, &store)?;
+        put("follow_ms_p50", json!(percentile(&delays, 50)));
+        put("follow_ms_p99", json!(percentile(&delays, 99)));
+    }
+    drop(follower);
+    Ok(Value::Object(figures))
+}
+
+/// Rows a second of a bare scan that looks at every column.
+fn scan(path: &Path) -> rusqlite::Result<f64> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut rate = 0.0_f64;
+    // The second round finds the file in the page cache, as the load will.
+    for _ in 0..2 {
+        let begin = Instant::now();
+        let (mut count, mut bytes) = (0_u64, 0_usize);
+        for table in ["transmissions", "observations"] {
+            let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+            let columns = statement.column_count();
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    bytes += row.get_ref(column)?.as_bytes().map_or(1, <[u8]>::len);
+                }
+                count += 1;
+            }
+        }
+        std::hint::black_box(bytes);
+        rate = rate.max(count as f64 / begin.elapsed().as_secs_f64());
+    }
+    Ok(rate)
+}
+
+/// Times every query; with `appending`, while 5000 observations a second come in.
+fn queries(store: &Store, appending: bool, put: &mut impl FnMut(&str, Value)) -> anyhow::Result<()> {
+    let list = asked(&store.snapshot())?;
+    let hashes: Vec<String> =
+        store.snapshot().transmissions().step_by(101).map(|t| t.hash().into_owned()).collect();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        if appending {
+            scope.spawn(|| append_at(store, 5000.0, &stop));
+        }
+        for (name, _) in QUERIES {
+            let mut times = Vec::new();
+            let end = Instant::now() + Duration::from_secs(1);
+            while Instant::now() < end || times.len() < 100 {
+                if name == "by_hash" {
+                    // One alone is shorter than the clock is exact.
+                    let snapshot = store.snapshot();
+                    for some in hashes.chunks(16) {
+                        let begin = Instant::now();
+                        for hash in some {
+                            std::hint::black_box(snapshot.by_hash(hash));
+                        }
+                        times.push(begin.elapsed() / some.len() as u32);
+                    }
+                    continue;
+                }
+                let Some((_, query)) = list.iter().find(|(n, _)| *n == name) else { break };
+                let begin = Instant::now();
+                std::hint::black_box(store.snapshot().query(query).total);
+                times.push(begin.elapsed());
+            }
+            times.sort_unstable();
+            let us = |share: usize| {
+                let at = (times.len() * share / 100).min(times.len().saturating_sub(1));
+                rounded(times.get(at).copied().unwrap_or_default().as_secs_f64() * 1e6)
+            };
+            if appending {
+                put(&format!("{name}_p50_us"), json!(us(50)));
+                put(&format!("{name}_p99_us"), json!(us(99)));
+            } else {
+                put(&format!("{name}_quiet_p99_us"), json!(us(99)));
+            }
+        }
+        stop.store(true, Ordering::Release);
+    });
+    Ok(())
+}
+
+/// The queries, for a node, an observer and a channel that occur.
+fn asked(snapshot: &Snapshot) -> anyhow::Result<Vec<(&'static str, Query)>> {
+    let node =
+        snapshot.activity().nodes().max_by_key(|(_, node)| node.transmissions).map(|(key, _)| key.to_owned());
+    let busiest = snapshot.activity().observers().max_by_key(|(_, o)| o.observations).map(|(rowid, _)| rowid);
+    let observer = busiest.and_then(|rowid| snapshot.observers().by_rowid(rowid)).map(|o| o.id.clone());
+    let channel = snapshot.transmissions().rev().find_map(|t| t.channel_hash().map(str::to_owned));
+    let expression = filter::parse("type == ADVERT && snr > 5")
+        .map_err(|e| anyhow::anyhow!("column {}: {}", e.column, e.message))?;
+    Ok(vec![
+        ("latest_50", Query::default()),
+        ("latest_50_grouped", Query { order: Order::Latest, ..Query::default() }),
+        ("by_node", Query { nodes: Some(node.into_iter().collect()), ..Query::default() }),
+        ("by_observer", Query { observers: Some(observer.into_iter().collect()), ..Query::default() }),
+        ("by_channel", Query { channel: Some(channel.unwrap_or_default()), ..Query::default() }),
+        ("expression", Query { filter: Some(Expression::at(expression, 0)), ..Query::default() }),
+        ("full_count", Query { payload_types: Some((0..16).collect()), limit: 0, ..Query::default() }),
+    ])
+}
+
+/// Appends that many observations a second until told to stop.
+fn append_at(store: &Store, per_s: f64, stop: &AtomicBool) {
+    let mut source = Source::new(20.0, 24.0);
+    let begin = Instant::now();
+    let mut sent = 0.0;
+    while !stop.load(Ordering::Acquire) {
+        if sent > begin.elapsed().as_secs_f64() * per_s {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        let some: Vec<Rows> = std::iter::from_fn(|| source.next()).take(4).collect();
+        sent += append(store, &some) as f64;
+    }
+}
+
+/// Appends rows behind the newest; returns how many observations.
+fn append(store: &Store, rows: &[Rows]) -> usize {
+    let (mut id, mut observation) = store.snapshot().last_ids();
+    let hashes: Vec<String> = (1..).take(rows.len()).map(|n| format!("{:016x}", id + n)).collect();
+    let mut transmissions = Vec::new();
+    let mut observations = Vec::new();
+    for (rows, hash) in rows.iter().zip(&hashes) {
+        id += 1;
+        transmissions.push(TransmissionRow {
+            id,
+            raw_hex: &rows.raw_hex,
+            hash,
+            first_seen: &rows.first_seen,
+            last_seen: rows.last_seen,
+            route_type: Some(rows.route_type),
+            payload_type: Some(rows.payload_type),
+            payload_version: Some(0),
+            decoded_json: Some(&rows.decoded_json),
+            from_pubkey: rows.from_pubkey.as_deref(),
+            channel_hash: rows.channel_hash.as_deref(),
+            scope_name: None,
+        });
+        for o in &rows.observations {
+            observation += 1;
+            observations.push(ObservationRow {
+                id: observation,
+                transmission_id: id,
+                observer: Some(o.observer),
+                direction: Some("rx"),
+                snr: Some(o.snr),
+                rssi: Some(o.rssi),
+                score: None,
+                path_json: Some(&o.path_json),
+                timestamp: o.timestamp,
+                resolved_path: o.resolved_path.as_deref(),
+                raw_hex: Some(&o.raw_hex),
+            });
+        }
+    }
+    store.append(&Batch { transmissions: &transmissions, observations: &observations });
+    observations.len()
+}
+
+/// Observations a second that one appender gets in, in batches of about a thousand.
+fn append_rate(store: &Store) -> f64 {
+    let mut source = Source::new(20.0, 24.0);
+    let batches: Vec<Vec<Rows>> =
+        (0..200).map(|_| std::iter::from_fn(|| source.next()).take(42).collect()).collect();
+    let begin = Instant::now();
+    let count: usize = batches.iter().map(|rows| append(store, rows)).sum();
+    count as f64 / begin.elapsed().as_secs_f64()
+}
+
+/// Milliseconds from the return of a commit, in another connection, to the row being visible to queries.
+fn follow_delays(path: &Path, store: &Store) -> anyhow::Result<Vec<f64>> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    let mut source = Source::new(20.0, 24.0);
+    // Above what the appends above made up in memory, which the file does not have.
+    let (newest, highest) = store.snapshot().last_ids();
+    let (mut id, mut observation) = (newest + 1_000_000, highest.unsigned_abs() + 10_000_000);
+    let mut delays = Vec::new();
+    for round in 0..60 {
+        let Some(mut rows) = source.next() else { break };
+        id += 1;
+        rows.hash = format!("f0110{id:011x}");
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        made::insert(&connection, id, &mut observation, &rows)?;
+        connection.execute_batch("COMMIT")?;
+        let committed = Instant::now();
+        while store.snapshot().by_id(id).is_none() {
+            anyhow::ensure!(
+                committed.elapsed() < Duration::from_secs(60),
+                "a committed row never became visible"
+            );
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        delays.push(rounded(committed.elapsed().as_secs_f64() * 1e3));
+        // Out of step with the follower's own pace.
+        std::thread::sleep(Duration::from_millis(7 + round % 13));
+    }
+    Ok(delays)
+}
+
+fn percentile(values: &[f64], share: usize) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied()
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// Resident bytes of this process.
+fn resident() -> usize {
+    Store::new().memory_use().resident.unwrap_or(0)
+}
