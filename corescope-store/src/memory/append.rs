@@ -252,8 +252,8 @@ impl<'s> Append<'s> {
         }
         if self.next.recent.rows.len() >= RECENT_MOST {
             self.next.pack_recent();
-            self.appender.enforce_budget(&mut self.next);
         }
+        self.appender.enforce_budget(&mut self.next);
         let snapshot = self.store.publish(&mut self.appender, &mut self.next);
         let announced = !self.transmissions.is_empty() || !self.observations.is_empty();
         if announced && !self.history {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::owned::OwnedTransmission;
 use super::part::{Overlay, OverlayRow, Part};
 use super::record::{ObservationRow, TransmissionRow};
-use super::segment::Builder;
+use super::segment::{Builder, Segment};
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::view::Transmission;
@@ -25,7 +25,7 @@ impl Snapshot {
         self.pack_all_but(RECENT_KEPT);
     }
 
-    fn pack_all_but(&mut self, kept: usize) {
+    pub(super) fn pack_all_but(&mut self, kept: usize) {
         let count = self.recent.rows.len().saturating_sub(kept);
         let Some(last) = count.checked_sub(1).and_then(|at| self.recent.rows.get(at)) else { return };
         let high = last.head.id;
@@ -81,6 +81,18 @@ impl Store {
         next.parts.splice(at..at + old.len(), [part]);
         self.publish(&mut appender, &mut next);
         true
+    }
+}
+
+impl Part {
+    /// Its rows in one segment, changed ones in their places.
+    pub(super) fn settled(&self) -> Arc<Segment> {
+        if self.overlay.rows.is_empty() {
+            return Arc::clone(&self.segment);
+        }
+        let mut builder = Builder::default();
+        self.transmissions().for_each(|row| add(&mut builder, &row));
+        Arc::new(builder.finish())
     }
 }
 

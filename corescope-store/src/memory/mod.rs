@@ -19,6 +19,7 @@ mod owned;
 mod part;
 mod query;
 mod record;
+pub(crate) mod saved;
 mod search;
 mod seconds;
 pub(crate) mod segment;

@@ -216,6 +216,7 @@ pub(crate) struct Recent {
     keys: Vec<u64>,
     /// Lowest and highest observation id of each.
     spans: Vec<(i64, i64)>,
+    bytes: usize,
 }
 
 impl Recent {
@@ -229,18 +230,22 @@ impl Recent {
     pub(crate) fn insert(&mut self, at: usize, row: OwnedTransmission) {
         self.keys.insert(at, lookup_key(&row.head.hash));
         self.spans.insert(at, span(&row));
+        self.bytes += row.bytes();
         self.rows.insert(at, Arc::new(row));
     }
 
     pub(crate) fn replace(&mut self, at: usize, row: OwnedTransmission) {
         self.keys[at] = lookup_key(&row.head.hash);
         self.spans[at] = span(&row);
+        self.bytes = self.bytes + row.bytes() - self.rows[at].bytes();
         self.rows[at] = Arc::new(row);
     }
 
     pub(crate) fn edit<T>(&mut self, at: usize, edit: impl FnOnce(&mut OwnedTransmission) -> T) -> T {
         let row = Arc::make_mut(&mut self.rows[at]);
+        self.bytes -= row.bytes();
         let result = edit(row);
+        self.bytes += row.bytes();
         self.spans[at] = span(row);
         result
     }
@@ -248,14 +253,18 @@ impl Recent {
     pub(crate) fn remove(&mut self, at: usize) -> Arc<OwnedTransmission> {
         self.keys.remove(at);
         self.spans.remove(at);
-        self.rows.remove(at)
+        let row = self.rows.remove(at);
+        self.bytes -= row.bytes();
+        row
     }
 
     /// Takes the oldest rows off.
     pub(crate) fn drain(&mut self, count: usize) -> Vec<Arc<OwnedTransmission>> {
         self.keys.drain(..count);
         self.spans.drain(..count);
-        self.rows.drain(..count).collect()
+        let drained: Vec<Arc<OwnedTransmission>> = self.rows.drain(..count).collect();
+        self.bytes -= drained.iter().map(|t| t.bytes()).sum::<usize>();
+        drained
     }
 
     pub(crate) fn by_hash(&self, key: u64, hash: &str) -> Option<&Arc<OwnedTransmission>> {
@@ -273,7 +282,7 @@ impl Recent {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.rows.iter().map(|t| 8 + 8 + 16 + t.bytes()).sum()
+        self.bytes + self.rows.len() * (8 + 8 + 16)
     }
 }
 

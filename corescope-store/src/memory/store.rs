@@ -240,6 +240,25 @@ impl Store {
         self.publish(&mut appender, &mut next);
     }
 
+    /// Puts the parts of a snapshot file in place of nothing.
+    pub(crate) fn adopt(&self, parts: Vec<Part>, floor: i64, loading: Loading) {
+        let mut appender = self.appender();
+        let mut next = Snapshot::clone(&self.inner.current.load());
+        for part in parts {
+            appender.aggregates.add_part(&part);
+            next.transmission_count += part.len() as u64;
+            next.observation_count += part.observation_count() as u64;
+            next.last_transmission =
+                next.last_transmission.max(part.segment.id_range().map_or(0, |(_, high)| high));
+            next.last_observation = next.last_observation.max(part.segment.last_observation().unwrap_or(0));
+            next.parts.push(part);
+        }
+        next.floor = floor;
+        next.loading = loading;
+        appender.enforce_budget(&mut next);
+        self.publish(&mut appender, &mut next);
+    }
+
     /// Puts these nodes in place of those known.
     pub fn set_nodes(&self, nodes: Nodes) {
         self.change(|next| next.nodes = Arc::new(nodes));

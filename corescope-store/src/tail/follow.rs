@@ -1,5 +1,6 @@
 //! The follower: one thread that has a database loaded and then keeps up with it.
 
+use std::cell::Cell;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,9 @@ pub struct Options {
     pub graph_every: Duration,
     /// Threads of the first load.
     pub load_threads: usize,
+    /// Where the packed rows are written when the follower ends, and read when it begins. A file that is damaged or
+    /// does not belong to the database is ignored.
+    pub snapshot: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -34,6 +38,7 @@ impl Default for Options {
             poll: Duration::from_millis(25),
             graph_every: Duration::from_mins(1),
             load_threads: threads.clamp(1, 4),
+            snapshot: None,
         }
     }
 }
@@ -80,7 +85,7 @@ pub fn follow(path: &Path, store: Store, options: Options) -> std::io::Result<Fo
     let stop = Arc::new(AtomicBool::new(false));
     let mut follower = Follower { wake, stop: Arc::clone(&stop), threads: Vec::new() };
     let packing = (store.clone(), Arc::clone(&stop));
-    let work = Work { path: path.to_owned(), store, options, woken, stop };
+    let work = Work { path: path.to_owned(), store, options, woken, stop, resumed: Cell::new(false) };
     let builder = |name: &str| std::thread::Builder::new().name(name.into());
     follower.threads.push(builder("store-follow").spawn(move || work.run())?);
     follower.threads.push(builder("store-pack").spawn(move || {
@@ -100,6 +105,8 @@ struct Work {
     options: Options,
     woken: Woken,
     stop: Arc<AtomicBool>,
+    /// The snapshot file was looked at: a second load reads the database.
+    resumed: Cell<bool>,
 }
 
 /// The file behind a path.
@@ -137,7 +144,19 @@ impl Work {
         let mut position = Position::before_load(&connection)?;
         read_tables(&connection, &target, &mut position)?;
         let mut graph_at = Instant::now();
-        if !self.load(&connection, &columns, &target, &mut position)? {
+        let resumed = match &self.options.snapshot {
+            Some(path) if first && !self.resumed.replace(true) => {
+                super::resume::resume(path, &connection, &target, &mut position)?
+            }
+            _ => false,
+        };
+        if resumed {
+            if self.catch_up(&connection, &columns, &target, &mut position)? == Looked::LoadAnew {
+                return Ok(());
+            }
+            let loading = target.snapshot().loading().clone();
+            target.set_loading(Loading { complete: true, ..loading });
+        } else if !self.load(&connection, &columns, &target, &mut position)? {
             return Ok(());
         }
         if !first {
@@ -162,18 +181,9 @@ impl Work {
             let now = data_version(&connection)?;
             if now != version || woken {
                 version = now;
-                loop {
-                    match position.look(&connection, &columns, &self.store, None, unix_now())? {
-                        Looked::UpToDate => break,
-                        Looked::More => {}
-                        Looked::LoadAnew => {
-                            tracing::info!(path = %self.path.display(), "rows went away, loading the database anew");
-                            return Ok(());
-                        }
-                    }
-                    if self.is_stopped() {
-                        return Ok(());
-                    }
+                if self.catch_up(&connection, &columns, &self.store, &mut position)? == Looked::LoadAnew {
+                    tracing::info!(path = %self.path.display(), "rows went away, loading the database anew");
+                    return Ok(());
                 }
             }
             if graph_at.elapsed() >= self.options.graph_every {
@@ -185,7 +195,26 @@ impl Work {
                 position.sweep(&connection, &columns, &self.store)?;
             }
         }
+        if let Some(path) = &self.options.snapshot {
+            super::resume::save(path, &connection, &self.store, &position);
+        }
         Ok(())
+    }
+
+    /// Looks until there is nothing more.
+    fn catch_up(
+        &self,
+        connection: &Connection,
+        columns: &Columns,
+        store: &Store,
+        position: &mut Position,
+    ) -> rusqlite::Result<Looked> {
+        loop {
+            match position.look(connection, columns, store, None, unix_now())? {
+                Looked::More if !self.is_stopped() => {}
+                looked => return Ok(looked),
+            }
+        }
     }
 
     /// The first load, newest first, while new rows are followed. False when it was interrupted.

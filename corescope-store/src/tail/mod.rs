@@ -4,6 +4,7 @@ mod catch_up;
 mod chunks;
 mod follow;
 mod load;
+mod resume;
 mod wake;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Dictionaries of a segment: each distinct value once, rows hold its number.
 
+use crate::memory::saved::codec::stored_fields;
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -124,3 +125,5 @@ impl Arena {
         self.bytes.len() + self.ends.len() * 4
     }
 }
+
+stored_fields!(Arena { bytes, ends });

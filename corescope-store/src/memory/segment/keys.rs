@@ -1,5 +1,6 @@
 //! The public keys of a segment: senders and relays, each once.
 
+use crate::memory::saved::codec::stored_fields;
 use std::borrow::Cow;
 
 use super::dictionary::Interner;
@@ -69,7 +70,7 @@ impl Keys {
     }
 
     /// Appends the text of a key.
-    pub(crate) fn write(&self, number: u32, out: &mut String) {
+    pub(crate) fn write_text(&self, number: u32, out: &mut String) {
         if !self.odd.is_empty() {
             out.push_str(&self.get(number));
         } else if let Some(key) = self.bytes.get(number as usize) {
@@ -117,6 +118,8 @@ fn digit(text: u8) -> Option<u8> {
     }
 }
 
+stored_fields!(Keys { bytes, odd, sorted });
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +138,7 @@ mod tests {
                 assert_eq!(keys.get(number as u32), text.as_str());
                 assert_eq!(keys.find(text), Some(number as u32));
                 let mut written = String::new();
-                keys.write(number as u32, &mut written);
+                keys.write_text(number as u32, &mut written);
                 assert_eq!(&written, text);
             }
             assert_eq!(keys.find("nobody"), None);

@@ -2,6 +2,7 @@
 
 use super::odd::Odd;
 use super::packed::Packed;
+use crate::memory::saved::codec::stored_fields;
 
 /// Rows in ascending order, mostly without gaps: ids.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -111,6 +112,9 @@ fn fold(v: i64) -> u64 {
 fn unfold(v: u64) -> i64 {
     (v >> 1) as i64 ^ -((v & 1) as i64)
 }
+
+stored_fields!(Ids { runs, len });
+stored_fields!(Distances { near, mark, far });
 
 #[cfg(test)]
 mod tests {

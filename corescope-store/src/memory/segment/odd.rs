@@ -1,5 +1,7 @@
 //! The table of exceptions of a column: rows whose value the compact form cannot hold.
 
+use crate::memory::saved::codec::stored_fields;
+
 /// Values of few rows, ascending by row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Odd<T> {
@@ -40,3 +42,5 @@ impl<T> Odd<T> {
         self.rows.capacity() * size_of::<(u32, T)>() + self.rows.iter().map(|(_, v)| inner(v)).sum::<usize>()
     }
 }
+
+stored_fields!(Odd<T> { rows });

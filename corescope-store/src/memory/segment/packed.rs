@@ -1,6 +1,7 @@
 //! A column of small whole numbers in the narrowest width that holds the largest.
 
 use crate::memory::bits::Bits;
+use crate::memory::saved::codec::{Reader, Stored};
 
 /// An immutable column of `u32` values. Constant columns cost nothing a row, others one to four bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +94,44 @@ impl Packed {
             Self::U24(v) => v.len() * 3,
             Self::U32(v) => v.len() * 4,
         }
+    }
+}
+
+impl Stored for Packed {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Constant { value, len } => (0_u8, (*value, *len)).write(out),
+            Self::U8(v) => {
+                out.push(1);
+                v.write(out);
+            }
+            Self::U16(v) => {
+                out.push(2);
+                v.write(out);
+            }
+            Self::U24(v) => {
+                out.push(3);
+                v.write(out);
+            }
+            Self::U32(v) => {
+                out.push(4);
+                v.write(out);
+            }
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        Some(match u8::read(input)? {
+            0 => {
+                let (value, len) = Stored::read(input)?;
+                Self::Constant { value, len }
+            }
+            1 => Self::U8(Stored::read(input)?),
+            2 => Self::U16(Stored::read(input)?),
+            3 => Self::U24(Stored::read(input)?),
+            4 => Self::U32(Stored::read(input)?),
+            _ => return None,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Posting lists: for each number of a dictionary the rows it occurs in, ascending.
 
+use crate::memory::saved::codec::stored_fields;
+
 /// Lists one behind another; a segment has at most 65 536 rows, so a row is two bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Postings {
@@ -86,6 +88,9 @@ impl HashIndex {
 fn top(hash: u64, bits: u32) -> usize {
     if bits == 0 { 0 } else { (hash >> (64 - bits)) as usize }
 }
+
+stored_fields!(Postings { starts, rows });
+stored_fields!(HashIndex { starts, rows, bits });
 
 #[cfg(test)]
 mod tests {

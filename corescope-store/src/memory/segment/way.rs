@@ -345,7 +345,7 @@ impl<'a> Way<'a> {
                 None => out.push_str("null"),
                 Some(key) => {
                     out.push('"');
-                    keys.write(key, &mut out);
+                    keys.write_text(key, &mut out);
                     out.push('"');
                 }
             }

@@ -1,0 +1,418 @@
+//! Loading a database and following it: everything that can happen to the file.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::{BEGIN, Oracle, read_all, rfc3339};
+use corescope_store::memory::{Defect, Snapshot, Store};
+use corescope_store::tail::{self, Follower, Options};
+use rusqlite::{Connection, params};
+
+/// The tables that are followed, as the original lays them out; `told` adds the table of changes.
+fn create(path: &Path, told: bool) -> Connection {
+    let db = Connection::open(path).expect("a database");
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         CREATE TABLE transmissions (id INTEGER PRIMARY KEY AUTOINCREMENT, raw_hex TEXT, hash TEXT, first_seen TEXT,
+           route_type INTEGER, payload_type INTEGER, payload_version INTEGER, decoded_json TEXT, from_pubkey TEXT,
+           last_seen INTEGER NOT NULL DEFAULT 0, channel_hash TEXT, scope_name TEXT);
+         CREATE TABLE observations (id INTEGER PRIMARY KEY AUTOINCREMENT, transmission_id INTEGER, observer_idx INTEGER,
+           direction TEXT, snr REAL, rssi REAL, score INTEGER, path_json TEXT, timestamp INTEGER, resolved_path TEXT, raw_hex TEXT);
+         CREATE INDEX by_transmission ON observations (transmission_id);
+         CREATE TABLE nodes (public_key TEXT PRIMARY KEY, name TEXT, last_seen TEXT);
+         CREATE TABLE inactive_nodes (public_key TEXT PRIMARY KEY, name TEXT, last_seen TEXT);
+         CREATE TABLE observers (id TEXT PRIMARY KEY, name TEXT, iata TEXT);
+         CREATE TABLE neighbor_edges (node_a TEXT, node_b TEXT, count INTEGER, last_seen TEXT);
+         INSERT INTO observers VALUES ('OBS1', 'One', 'SJC'), ('OBS2', 'Two', 'AMS');
+         INSERT INTO nodes VALUES ('aa', 'Hill', '2026-06-01T00:00:00Z');",
+    )
+    .expect("tables");
+    if told {
+        db.execute_batch(
+            "CREATE TABLE cs_changes (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id INTEGER, key TEXT)",
+        )
+        .expect("a table");
+    }
+    db
+}
+
+/// Inserts transmissions `from..to`, each with `per` observations.
+fn insert(db: &Connection, from: i64, to: i64, per: i64) {
+    db.execute_batch("BEGIN").expect("begin");
+    for id in from..to {
+        let first = BEGIN + id;
+        db.prepare_cached(
+            "INSERT INTO transmissions VALUES (?1, ?2, ?3, ?4, 1, 4, 0, ?5, NULL, ?6, NULL, NULL)",
+        )
+        .expect("sql")
+        .execute(params![
+            id,
+            format!("1501AB{id:06X}"),
+            format!("{id:016x}"),
+            rfc3339(first),
+            format!(r#"{{"type":"ACK","n":{id}}}"#),
+            first + per - 1
+        ])
+        .expect("a row");
+        for n in 0..per {
+            db.prepare_cached("INSERT INTO observations (transmission_id, observer_idx, direction, snr, rssi, path_json, timestamp, raw_hex) VALUES (?1, ?2, 'rx', ?3, -90, ?4, ?5, ?6)")
+                .expect("sql")
+                .execute(params![id, n % 2 + 1, n as f64 / 4.0, format!("[\"{n:02X}\"]"), first + n, format!("1501{n:02X}{id:06X}")])
+                .expect("a row");
+        }
+    }
+    db.execute_batch("COMMIT").expect("commit");
+}
+
+fn quick() -> Options {
+    Options { poll: Duration::from_millis(5), graph_every: Duration::from_millis(50), ..Options::default() }
+}
+
+fn start(path: &Path, store: &Store) -> Follower {
+    tail::follow(path, store.clone(), quick()).expect("a follower")
+}
+
+/// Waits until a snapshot is as wanted: a minute at most, because machines are busy.
+fn until(store: &Store, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
+    let begin = Instant::now();
+    while !wanted(&store.snapshot()) {
+        assert!(begin.elapsed() < Duration::from_mins(1), "never: {what}; {:?}", store.snapshot().loading());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn complete(snapshot: &Snapshot) -> bool {
+    snapshot.loading().complete
+}
+
+/// The same database loaded by another store.
+fn fresh(path: &Path) -> Oracle {
+    let store = Store::new();
+    let follower = start(path, &store);
+    until(&store, "a fresh load", complete);
+    drop(follower);
+    read_all(&store.snapshot())
+}
+
+struct Place {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn place() -> Place {
+    let dir = tempfile::tempdir().expect("a directory");
+    Place { path: dir.path().join("mesh.db"), _dir: dir }
+}
+
+#[test]
+fn everything_is_loaded_and_new_rows_follow() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 9000, 3);
+    // A late observation of an old transmission, far from the others.
+    db.execute(
+        "INSERT INTO observations (transmission_id, observer_idx, timestamp) VALUES (7, 1, ?1)",
+        [BEGIN + 99_999],
+    )
+    .expect("a row");
+    let store = Store::new();
+    let follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    assert_eq!(
+        (store.snapshot().transmission_count(), store.snapshot().observation_count()),
+        (8999, 8999 * 3 + 1)
+    );
+    assert_eq!(store.snapshot().by_id(7).map(|t| t.observation_count()), Some(4));
+    let subscription = store.subscribe(100);
+    insert(&db, 9000, 9010, 2);
+    follower.wake().wake();
+    until(&store, "new rows", |s| s.transmission_count() == 9009);
+    let told = subscription.recv_timeout(Duration::from_mins(1)).expect("an append");
+    assert_eq!(told.transmissions.first(), Some(&9000));
+    assert!(told.snapshot.by_id(9000).is_some());
+    assert_eq!(subscription.take_lost(), 0);
+    // Observations of a packed transmission, and of a recent one.
+    for of in [5, 9009] {
+        db.execute(
+            "INSERT INTO observations (transmission_id, observer_idx, timestamp) VALUES (?1, 2, ?2)",
+            [of, BEGIN + 100_000],
+        )
+        .expect("a row");
+    }
+    until(&store, "late observations", |s| s.observation_count() == 8999 * 3 + 1 + 20 + 2);
+    assert_eq!(read_all(&store.snapshot()).rows.len(), 9009);
+    drop(follower);
+    let ours = read_all(&store.snapshot());
+    let mut theirs = fresh(&place.path);
+    // The column is not kept by this test's inserts; the store follows the observations.
+    for (id, (tx, _)) in &mut theirs.rows {
+        tx.last_seen = ours.rows[id].0.last_seen;
+    }
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn changes_that_are_told_are_read_again() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 3000, 2);
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    db.execute_batch(
+        "BEGIN;
+         UPDATE transmissions SET decoded_json = '{\"type\":\"CHAN\"}', channel_hash = '#test' WHERE id = 10;
+         INSERT INTO cs_changes (kind, id) VALUES ('transmission', 10);
+         UPDATE observations SET snr = 9.75 WHERE id = 21;
+         INSERT INTO cs_changes (kind, id) VALUES ('observation', 21);
+         DELETE FROM observations WHERE transmission_id = 12;
+         DELETE FROM transmissions WHERE id = 12;
+         INSERT INTO cs_changes (kind, id) VALUES ('removed', 12);
+         UPDATE nodes SET name = 'Ridge' WHERE public_key = 'aa';
+         INSERT INTO nodes VALUES ('bb', 'New', NULL);
+         INSERT INTO cs_changes (kind, key) VALUES ('node', 'aa'), ('node', 'bb');
+         UPDATE observers SET name = 'Uno' WHERE id = 'OBS1';
+         INSERT INTO cs_changes (kind, id, key) VALUES ('observer', 1, 'OBS1'), ('a later word', 1, NULL);
+         COMMIT",
+    )
+    .expect("changes");
+    until(&store, "a removed transmission", |s| s.by_id(12).is_none());
+    until(&store, "an observer", |s| {
+        s.observers().by_id("OBS1").and_then(|o| o.name.clone()).as_deref() == Some("Uno")
+    });
+    let s = store.snapshot();
+    assert_eq!(s.by_id(10).and_then(|t| t.channel_hash().map(str::to_owned)).as_deref(), Some("#test"));
+    assert_eq!(s.observation_by_id(21).and_then(|o| o.snr()), Some(9.75));
+    assert_eq!(s.nodes().by_key("aa").and_then(|n| n.name.clone()).as_deref(), Some("Ridge"));
+    assert!(s.nodes().by_key("bb").is_some());
+    assert_eq!((s.transmission_count(), s.observation_count()), (2998, 2998 * 2));
+}
+
+#[test]
+fn changes_that_nobody_tells_are_found() {
+    let place = place();
+    let db = create(&place.path, false);
+    insert(&db, 1, 200, 2);
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    db.execute_batch(
+        "UPDATE transmissions SET decoded_json = '{}' WHERE id = 10;
+         UPDATE observations SET rssi = -1 WHERE id = 21;
+         DELETE FROM observations WHERE id = 50;
+         DELETE FROM observations WHERE transmission_id = 12;
+         DELETE FROM transmissions WHERE id = 12;
+         INSERT INTO nodes VALUES ('cc', 'Later', '2026-07-01T00:00:00Z');",
+    )
+    .expect("changes");
+    until(&store, "all of them", |s| {
+        s.by_id(10).and_then(|t| t.decoded_json().map(std::borrow::Cow::into_owned)).as_deref() == Some("{}")
+            && s.observation_by_id(21).and_then(|o| o.rssi()) == Some(-1.0)
+            && s.by_id(12).is_none()
+            && s.observation_by_id(50).is_none()
+            && s.nodes().by_key("cc").is_some()
+    });
+}
+
+#[test]
+fn a_replaced_file_is_loaded_anew_and_the_old_one_shown_meanwhile() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 500, 2);
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    drop(db);
+    let other = place.path.with_extension("other");
+    let db = create(&other, true);
+    insert(&db, 1, 101, 1);
+    db.execute("UPDATE transmissions SET hash = 'new' || hash", []).expect("an update");
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE").expect("one file");
+    drop(db);
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(corescope_store::db::beside(&place.path, suffix));
+    }
+    std::fs::rename(&other, &place.path).expect("a replaced file");
+    let begin = Instant::now();
+    loop {
+        let count = store.snapshot().transmission_count();
+        assert!(count == 499 || count == 100, "a reader saw {count} transmissions");
+        if count == 100 {
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_mins(1));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(store.snapshot().by_hash("new0000000000000005").is_some());
+}
+
+#[test]
+fn ids_that_go_down_mean_another_history() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 300, 1);
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    db.execute_batch(
+        "DELETE FROM observations WHERE transmission_id > 100; DELETE FROM transmissions WHERE id > 100",
+    )
+    .expect("a shorter history");
+    until(&store, "the shorter history", |s| s.transmission_count() == 100 && complete(s));
+}
+
+#[test]
+fn damaged_rows_are_counted_and_skipped() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 50, 2);
+    db.execute_batch(
+        "UPDATE transmissions SET raw_hex = 'xyz' WHERE id = 3;
+         UPDATE transmissions SET hash = NULL WHERE id = 4;
+         UPDATE transmissions SET first_seen = 'yesterday' WHERE id = 5;
+         UPDATE transmissions SET decoded_json = '{broken' WHERE id = 6;
+         UPDATE observations SET path_json = '[\"AB' WHERE transmission_id = 7;
+         UPDATE observations SET raw_hex = 'g' WHERE transmission_id = 8;
+         UPDATE observations SET snr = 'loud' WHERE transmission_id = 9;
+         UPDATE observations SET timestamp = NULL WHERE transmission_id = 10;
+         UPDATE observations SET transmission_id = 7777 WHERE transmission_id = 11;
+         UPDATE transmissions SET hash = x'ff' WHERE id = 12;",
+    )
+    .expect("damage");
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    let s = store.snapshot();
+    assert_eq!(s.transmission_count(), 45);
+    assert!([3, 4, 5, 12].iter().all(|id| s.by_id(*id).is_none()));
+    // A damaged text is no reason to lose the packet.
+    assert_eq!(
+        s.by_id(6).and_then(|t| t.decoded_json().map(std::borrow::Cow::into_owned)).as_deref(),
+        Some("{broken")
+    );
+    let defects = store.defects();
+    assert_eq!(defects.get(&Defect::Hex), Some(&(1 + 2)), "{defects:?}");
+    assert_eq!(defects.get(&Defect::Time), Some(&1), "{defects:?}");
+    assert_eq!(defects.get(&Defect::Json), Some(&2), "{defects:?}");
+    assert_eq!(defects.get(&Defect::Type), Some(&(2 + 2 + 2)), "{defects:?}");
+    // Those of the four transmissions that were left out, and the two that point nowhere.
+    assert_eq!(defects.get(&Defect::Dangling), Some(&(8 + 2)), "{defects:?}");
+}
+
+#[test]
+fn readers_see_the_old_graph_or_the_new_one() {
+    let place = place();
+    let db = create(&place.path, true);
+    let replace = |round: i64| {
+        db.execute_batch(&format!(
+            "BEGIN; DELETE FROM neighbor_edges;
+             INSERT INTO neighbor_edges SELECT 'a' || value, 'b' || value, {round}, NULL
+               FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 20) SELECT value FROM n);
+             COMMIT"
+        ))
+        .expect("edges");
+    };
+    replace(1);
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    assert!(store.snapshot().graph().loaded_at() > 0);
+    for round in 2..8 {
+        replace(round);
+        until(&store, "the next graph", |s| {
+            let graph = s.graph();
+            let counts: Vec<i64> = graph.edges().iter().map(|e| e.count).collect();
+            assert!(counts.len() == 20 && counts.iter().all(|c| *c == counts[0]), "half a graph: {counts:?}");
+            assert_eq!(graph.neighbors("a7").map(|(key, _)| key.to_owned()).collect::<Vec<_>>(), ["b7"]);
+            counts[0] == round
+        });
+    }
+}
+
+#[test]
+fn a_snapshot_file_gives_what_a_fresh_load_gives() {
+    for told in [true, false] {
+        let place = place();
+        let db = create(&place.path, told);
+        insert(&db, 1, 5000, 3);
+        let file = place.path.with_extension("snapshot");
+        let options = || Options { snapshot: Some(file.clone()), ..quick() };
+        let store = Store::new();
+        let follower = tail::follow(&place.path, store.clone(), options()).expect("a follower");
+        until(&store, "the load", complete);
+        insert(&db, 5000, 5100, 3);
+        until(&store, "new rows", |s| s.transmission_count() == 5099);
+        drop(follower);
+        assert!(file.exists());
+        insert(&db, 5100, 5200, 3);
+        let again = Store::new();
+        let follower = tail::follow(&place.path, again.clone(), options()).expect("a follower");
+        until(&again, "the second start", complete);
+        let snapshot = again.snapshot();
+        // The whole file came as packed parts before anything was read from the database.
+        assert_eq!(snapshot.loading().expected, 5099);
+        assert_eq!(read_all(&snapshot), fresh(&place.path));
+        assert_eq!(**snapshot.activity(), corescope_store::memory::recount(&snapshot).1);
+        drop(follower);
+        // A damaged byte anywhere: the database is loaded instead.
+        let bytes = std::fs::read(&file).expect("the file");
+        for at in [0, 9, 30, bytes.len() / 2, bytes.len() - 1] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x40;
+            std::fs::write(&file, damaged).expect("a damaged file");
+            let store = Store::new();
+            let follower =
+                tail::follow(&place.path, store.clone(), Options { snapshot: Some(file.clone()), ..quick() })
+                    .expect("a follower");
+            until(&store, "a load past a damaged snapshot", complete);
+            assert_eq!(store.snapshot().transmission_count(), 5199);
+            drop(follower);
+        }
+        std::fs::write(&file, &bytes[..bytes.len() / 3]).expect("a short file");
+        assert_eq!(fresh(&place.path).rows.len(), 5199);
+        // Of another database with the same ids.
+        std::fs::write(&file, &bytes).expect("the file again");
+        db.execute("UPDATE transmissions SET hash = 'x' || hash", []).expect("an update");
+        let store = Store::new();
+        let _follower = tail::follow(&place.path, store.clone(), options()).expect("a follower");
+        until(&store, "a load past a foreign snapshot", complete);
+        assert!(store.snapshot().by_hash("x0000000000000005").is_some());
+    }
+}
+
+#[test]
+fn the_ceiling_keeps_the_newest() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 12_000, 2);
+    let whole = Store::new();
+    let follower = start(&place.path, &whole);
+    until(&whole, "the load", complete);
+    drop(follower);
+    let budget = whole.memory_use().segments / 2;
+    let store = Store::with_budget(budget);
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    let s = store.snapshot();
+    let floor = s.floor();
+    assert!(floor > 1 && s.by_id(11_999).is_some() && s.by_id(1).is_none());
+    let used = store.memory_use();
+    assert!(used.segments + used.rows_in_full <= budget, "{used:?}");
+    // What is kept is kept whole, and counted so.
+    let mut kept = read_all(&whole.snapshot());
+    kept.rows.retain(|id, _| *id >= floor);
+    assert_eq!(read_all(&s), kept);
+    assert_eq!(**s.activity(), corescope_store::memory::recount(&s).1);
+    assert_eq!(s.counters().transmissions, kept.rows.len() as u64);
+    // Late observations of what is gone are no defect.
+    db.execute(
+        "INSERT INTO observations (transmission_id, observer_idx, timestamp) VALUES (1, 1, ?1)",
+        [BEGIN],
+    )
+    .expect("a row");
+    insert(&db, 12_000, 12_001, 1);
+    until(&store, "the next row", |s| s.by_id(12_000).is_some());
+    assert!(store.defects().is_empty());
+}
