@@ -1,5 +1,6 @@
 //! `GET /api/nodes/{pubkey}`: one node and its newest adverts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -42,11 +43,40 @@ pub struct Advert<'a> {
 /// A reception of an advert.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdvertObservation<'a> {
+    /// Id of the reception.
+    pub id: i64,
     /// Id of the packet.
     pub transmission_id: i64,
-    /// The reception.
-    #[serde(flatten)]
-    pub observation: ShortObservation<'a>,
+    /// Who heard it.
+    pub observer_id: Option<&'a str>,
+    /// Its name.
+    pub observer_name: Option<&'a str>,
+    /// Its region, empty when unknown.
+    pub observer_iata: &'a str,
+    /// Signal-to-noise ratio, dB.
+    pub snr: Option<f64>,
+    /// Signal strength, dBm.
+    pub rssi: Option<f64>,
+    /// Path up to this observer: JSON in a string.
+    pub path_json: Option<Cow<'a, str>>,
+    /// Reception time, RFC 3339 with milliseconds.
+    pub timestamp: String,
+}
+
+impl<'a> AdvertObservation<'a> {
+    fn new(transmission_id: i64, o: ShortObservation<'a>) -> Self {
+        Self {
+            id: o.id,
+            transmission_id,
+            observer_id: o.observer_id,
+            observer_name: o.observer_name,
+            observer_iata: o.observer_iata.unwrap_or_default(),
+            snr: o.snr,
+            rssi: o.rssi,
+            path_json: o.path_json,
+            timestamp: o.timestamp,
+        }
+    }
 }
 
 /// One node and its newest adverts.
@@ -82,13 +112,8 @@ pub(crate) async fn detail(
             show_with(&mut packet, &observations, row);
             // in adverts, unlike in lists, a region that is not known is an empty text
             packet.observer_iata.get_or_insert("");
-            let observations = observations
-                .into_iter()
-                .map(|mut observation| {
-                    observation.observer_iata.get_or_insert("");
-                    AdvertObservation { transmission_id: packet.id, observation }
-                })
-                .collect();
+            let id = packet.id;
+            let observations = observations.into_iter().map(|o| AdvertObservation::new(id, o)).collect();
             Advert { packet, observations }
         })
         .collect();
