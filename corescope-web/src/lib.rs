@@ -15,6 +15,7 @@ pub mod json;
 mod keys;
 mod legacy;
 pub mod live;
+pub mod openapi;
 pub mod page;
 pub mod perf;
 pub mod query;

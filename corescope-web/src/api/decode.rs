@@ -8,7 +8,8 @@ use axum::routing::post;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::decode_service::{self, DecodedPacket, DissectRequest};
+use crate::decode_service::{self, DecodedPacket, DissectRequest, DissectResponse};
+use crate::error::ErrorBody;
 use crate::server::body;
 use crate::{ApiError, AppState, json};
 
@@ -36,14 +37,18 @@ pub(crate) struct DecodeResponse {
 }
 
 /// Decodes one packet as the original does.
-async fn decode(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
+#[utoipa::path(post, path = "/api/decode", tag = "decode", request_body = DecodeRequest,
+    responses((status = 200, body = DecodeResponse), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
+pub(crate) async fn decode(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
     let request: DecodeRequest = body::json(&app, body, MAX_BODY).await?;
     let decoded = decode_service::decode(request.hex.as_deref().unwrap_or(""), true)?;
     Ok(json::response(&DecodeResponse { decoded }))
 }
 
 /// Takes packets apart to the last byte.
-async fn dissect(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
+#[utoipa::path(post, path = "/api/v2/decode", tag = "decode", request_body = DissectRequest,
+    responses((status = 200, body = DissectResponse), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
+pub(crate) async fn dissect(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
     let request: DissectRequest = body::json(&app, body, MAX_BODY).await?;
     let config = app.config.load_full();
     let answer = tokio::task::spawn_blocking(move || decode_service::dissect(&request, &config))

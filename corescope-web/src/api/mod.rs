@@ -8,6 +8,7 @@ pub mod channels;
 pub mod config;
 pub mod coverage;
 pub mod decode;
+mod docs;
 mod fallback;
 mod fetch;
 pub mod ledger;
@@ -15,7 +16,7 @@ mod moment;
 pub mod nodes;
 pub mod observers;
 pub mod packets;
-mod planned;
+pub(crate) mod planned;
 mod rest;
 mod routes;
 pub mod scope_stats;
@@ -41,6 +42,9 @@ pub fn router(state: AppState) -> Router {
         .merge(routes::routes())
         .merge(packets::routes())
         .merge(decode::routes())
+        .route("/api/spec", get(crate::openapi::spec))
+        .route("/api/docs", get(docs::page))
+        .route("/api/docs/{file}", get(docs::files))
         .route("/ws", get(fallback::socket))
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(middleware::from_fn(note_pattern))

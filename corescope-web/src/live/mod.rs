@@ -14,6 +14,7 @@ mod socket;
 mod upgrade;
 
 pub use cursor::{BadCursor, Cursor};
+pub(crate) use events::{ClientMessage, ServerMessage};
 pub(crate) use feed::start;
 pub use feed::{Feed, Figures};
 pub(crate) use upgrade::{is_upgrade, upgrade};

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rows::{Observation, Packet, RawArray, View, newest_first};
+use crate::error::ErrorBody;
 use crate::server::Hot;
 use crate::{ApiError, AppState, json};
 
@@ -53,8 +54,11 @@ pub(crate) struct ObservedPacket<'a> {
     score: Option<f64>,
 }
 
-/// One packet.
-pub(super) async fn detail(
+/// One packet by hash, transmission id or observation id.
+#[utoipa::path(get, path = "/api/packets/{id}", tag = "packets", params(
+    ("id" = String, Path, description = "16 hex digits, or a decimal id of a transmission or an observation"),
+), responses((status = 200, body = PacketDetail), (status = 404, body = ErrorBody)))]
+pub(crate) async fn detail(
     State(app): State<AppState>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {

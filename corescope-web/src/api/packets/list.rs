@@ -1,13 +1,18 @@
 //! `GET /api/packets`.
 
+use std::time::Duration;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use corescope_store::memory::{Page, Snapshot};
+use corescope_core::filter::Filter;
+use corescope_store::memory::{Cursor, Page, Query};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::judged::Judged;
 use super::rows::{GroupedPacket, Packet, View};
 use super::selection::Selection;
+use crate::error::ErrorBody;
 use crate::query::Params;
 use crate::server::Hot;
 use crate::{ApiError, App, AppState, json};
@@ -28,6 +33,18 @@ pub(crate) struct GroupedPacketList<'a> {
     packets: Vec<GroupedPacket<'a>>,
     #[serde(flatten)]
     page: PageInfo,
+}
+
+/// One of the two forms of a list.
+#[derive(ToSchema)]
+#[schema(as = PacketLists)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the answer, which is written without it")]
+pub(crate) enum PacketLists<'a> {
+    /// Without `groupByHash`.
+    Packets(PacketList<'a>),
+    /// With it.
+    Grouped(GroupedPacketList<'a>),
 }
 
 /// Where a page lies among all matches.
@@ -56,28 +73,57 @@ pub(crate) struct FilterInfo {
     unknown: Vec<String>,
 }
 
-/// A list of packets.
-pub(super) async fn list(
+/// A list of packets, newest first.
+#[utoipa::path(get, path = "/api/packets", tag = "packets", params(
+    ("limit" = Option<String>, Query, description = "rows, 1 to 10000 (configurable); default 50"),
+    ("offset" = Option<String>, Query, description = "rows to leave out, 0 or more"),
+    ("order" = Option<String>, Query, description = "asc: oldest id first"),
+    ("groupByHash" = Option<String>, Query, description = "true: one row per hash, newest reception first"),
+    ("expand" = Option<String>, Query, description = "observations: with all observations of each packet"),
+    ("hash" = Option<String>, Query, description = "exactly this content hash"),
+    ("type" = Option<String>, Query, description = "payload types, numbers or names separated by commas"),
+    ("route" = Option<String>, Query, description = "route types, numbers or names separated by commas"),
+    ("observer" = Option<String>, Query, description = "heard by one of these observers (comma list of ids)"),
+    ("node" = Option<String>, Query, description = "this node takes part (public key or exact name)"),
+    ("nodes" = Option<String>, Query, description = "one of these nodes takes part; switches the other filters off"),
+    ("region" = Option<String>, Query, description = "heard in one of these regions (comma list of IATA codes)"),
+    ("area" = Option<String>, Query, description = "adverts of nodes inside a configured area"),
+    ("channel" = Option<String>, Query, description = "group texts of this channel (a name, or enc_ and two hex digits)"),
+    ("since" = Option<String>, Query, description = "heard after this time (RFC 3339)"),
+    ("until" = Option<String>, Query, description = "heard before this time (RFC 3339)"),
+    ("filter" = Option<String>, Query, description = "an expression of the packet filter language"),
+    ("before_id" = Option<String>, Query, description = "only ids below this one"),
+    ("after_id" = Option<String>, Query, description = "only ids above this one"),
+    ("cursor" = Option<String>, Query, description = "nextCursor of an earlier page"),
+), responses((status = 200, body = PacketLists), (status = 400, body = ErrorBody)))]
+pub(crate) async fn list(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let version = app.version();
+    // A filter may ask for the age of packets.
+    let hot = if query.as_deref().is_some_and(|q| q.contains("filter=")) {
+        Hot::at_most(version, Duration::from_secs(1))
+    } else {
+        Hot::until_change(version)
+    };
     let answer = move || write(&app, query.as_deref());
     // A scan over everything may take milliseconds; the event loop must not wait for it.
     let body = tokio::task::spawn_blocking(answer)
         .await
         .map_err(|error| ApiError::internal("packets", &error))??;
     let mut response = json::response_of(body);
-    response.extensions_mut().insert(Hot::until_change(version));
+    response.extensions_mut().insert(hot);
     Ok(response)
 }
 
 fn write(app: &App, query: Option<&str>) -> Result<Vec<u8>, ApiError> {
     let params = Params::parse(query)?;
     let (snapshot, config, veil) = (app.store.snapshot(), app.config.load(), app.veil.load());
-    let selection = Selection::parse(&params, &snapshot, &config)?;
-    let page = found(&selection, &snapshot);
+    let now_ms = app.clock.now_ms();
+    let selection = Selection::parse(&params, &snapshot, &config, now_ms)?;
     let view = View { snapshot: &snapshot, veil: &veil };
+    let page = found(&selection, view, now_ms);
     let info = PageInfo {
         total: page.total,
         limit: selection.query.limit,
@@ -94,9 +140,26 @@ fn write(app: &App, query: Option<&str>) -> Result<Vec<u8>, ApiError> {
     })
 }
 
-fn found<'s>(selection: &Selection, snapshot: &'s Snapshot) -> Page<'s> {
+fn found<'s>(selection: &Selection, view: View<'s>, now_ms: i64) -> Page<'s> {
     if selection.nothing {
         return Page { total: 0, rows: Vec::new(), next: None };
     }
-    snapshot.query(&selection.query)
+    match &selection.query.filter {
+        Some(expression) if !view.veil.is_clear() => {
+            judged(&selection.query, &expression.filter, view, now_ms)
+        }
+        _ => view.snapshot.query(&selection.query),
+    }
+}
+
+/// Where something is hidden, an expression sees only what is shown; the store's columns know more.
+fn judged<'s>(query: &Query, filter: &Filter, view: View<'s>, now_ms: i64) -> Page<'s> {
+    let all = Query { filter: None, offset: 0, limit: usize::MAX, ..query.clone() };
+    let mut rows = view.snapshot.query(&all).rows;
+    rows.retain(|row| Judged::new(*row, view).passes(filter, now_ms));
+    let total = rows.len() as u64;
+    let more = rows.len() > query.offset.saturating_add(query.limit);
+    let rows: Vec<_> = rows.into_iter().skip(query.offset).take(query.limit).collect();
+    let next = rows.last().filter(|_| more).map(|row| Cursor { latest: row.latest(), id: row.id() });
+    Page { total, rows, next }
 }

@@ -4,15 +4,15 @@
 //! original's contract are served from the index store alone, so every answer has all fields,
 //! whatever the filter.
 
-mod detail;
+pub(crate) mod detail;
 mod judged;
-mod list;
-mod observations;
+pub(crate) mod list;
+pub(crate) mod observations;
 mod rows;
 mod selection;
-mod submit;
-mod timestamps;
-mod traces;
+pub(crate) mod submit;
+pub(crate) mod timestamps;
+pub(crate) mod traces;
 
 use axum::Router;
 use axum::routing::{get, post};

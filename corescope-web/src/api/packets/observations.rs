@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rows::{Observation, View, newest_first};
+use crate::error::ErrorBody;
 use crate::server::body;
 use crate::{ApiError, AppState, json};
 
@@ -32,8 +33,10 @@ pub(crate) struct ObservationsResponse<'a> {
     results: BTreeMap<&'a str, Vec<Observation<'a>>>,
 }
 
-/// The observations of many packets.
-pub(super) async fn observations(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
+/// The observations of many packets; it only reads.
+#[utoipa::path(post, path = "/api/packets/observations", tag = "packets", request_body = ObservationsRequest,
+    responses((status = 200, body = ObservationsResponse), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
+pub(crate) async fn observations(State(app): State<AppState>, body: Body) -> Result<Response, ApiError> {
     let request: ObservationsRequest = body::json(&app, body, MAX_BODY).await?;
     let hashes = request.hashes.unwrap_or_default();
     if hashes.len() > MAX_HASHES {

@@ -1,11 +1,12 @@
 //! Which packets are asked for: the parameters of `/api/packets`.
 
 use corescope_core::config::Config;
+use corescope_core::filter;
 use corescope_core::time::parse_rfc3339;
-use corescope_store::memory::{Cursor, Order, Query, Snapshot};
+use corescope_store::memory::{Cursor, Expression, Order, Query, Snapshot};
 
 use crate::ApiError;
-use crate::api::areas;
+use crate::api::{areas, filter_error};
 use crate::query::Params;
 
 /// A query and what could not be looked up for it.
@@ -21,7 +22,12 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn parse(params: &Params<'_>, snapshot: &Snapshot, config: &Config) -> Result<Self, ApiError> {
+    pub(super) fn parse(
+        params: &Params<'_>,
+        snapshot: &Snapshot,
+        config: &Config,
+        now_ms: i64,
+    ) -> Result<Self, ApiError> {
         let cap = usize::try_from(config.list_limits.packets).unwrap_or(usize::MAX);
         let multi = params.text("nodes").is_some();
         let grouped = params.flag("groupByHash") && !multi;
@@ -44,6 +50,12 @@ impl Selection {
         };
         selection.window(params);
         selection.page(params)?;
+        if let Some(expression) = params.text("filter") {
+            let filter = filter::parse(expression).map_err(|error| filter_error(&error))?;
+            if !filter.is_everything() {
+                selection.query.filter = Some(Expression::at(filter, now_ms));
+            }
+        }
         if multi {
             selection.nodes(params.list("nodes"));
         } else {
@@ -203,7 +215,7 @@ mod tests {
 
     fn parse(query: &str) -> Result<Selection, ApiError> {
         let config = config::load(&Default::default()).unwrap().config;
-        Selection::parse(&Params::parse(Some(query))?, &Snapshot::default(), &config)
+        Selection::parse(&Params::parse(Some(query))?, &Snapshot::default(), &config, 0)
     }
 
     #[test]
@@ -239,9 +251,17 @@ mod tests {
         let input = config::Input { file: Some(("config.json", text)), ..config::Input::default() };
         let config = config::load(&input).unwrap().config;
         let params = Params::parse(Some("area=nowhere")).unwrap();
-        let selection = Selection::parse(&params, &Snapshot::default(), &config).unwrap();
+        let selection = Selection::parse(&params, &Snapshot::default(), &config, 0).unwrap();
         assert_eq!(selection.unknown, ["nowhere"]);
         assert!(selection.nothing);
+    }
+
+    #[test]
+    fn a_mistake_in_a_filter_has_its_column() {
+        assert!(parse("filter=type%20%3D%3D%20ADVERT").unwrap().query.filter.is_some());
+        assert!(parse("filter=%20").unwrap().query.filter.is_none());
+        let error = parse("filter=type%20%3D%3D").unwrap_err();
+        assert_eq!((error.body().code, error.body().column), ("filter", Some(8)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::decode_service::{self, DecodedPacket};
+use crate::error::ErrorBody;
 use crate::server::body;
 use crate::{ApiError, AppState, json, require_key};
 
@@ -74,8 +75,12 @@ pub(crate) struct Queued {
     decoded: DecodedPacket,
 }
 
-/// Takes a packet.
-pub(super) async fn submit(
+/// Hands a packet to the ingestor.
+#[utoipa::path(post, path = "/api/packets", tag = "packets", security(("ApiKeyAuth" = [])), request_body = SubmitRequest,
+    responses((status = 200, body = Submitted), (status = 202, body = Queued), (status = 400, body = ErrorBody),
+        (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 413, body = ErrorBody),
+        (status = 422, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn submit(
     State(app): State<AppState>,
     headers: HeaderMap,
     body: Body,

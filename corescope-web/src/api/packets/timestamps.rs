@@ -4,12 +4,16 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::parse_rfc3339;
 
+use crate::error::ErrorBody;
 use crate::query::Params;
 use crate::server::Hot;
 use crate::{ApiError, AppState, json};
 
 /// First receptions later than `since`, oldest first.
-pub(super) async fn timestamps(
+#[utoipa::path(get, path = "/api/packets/timestamps", tag = "packets", params(
+    ("since" = String, Query, description = "RFC 3339"),
+), responses((status = 200, body = Vec<String>), (status = 400, body = ErrorBody)))]
+pub(crate) async fn timestamps(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {

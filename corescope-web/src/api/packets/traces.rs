@@ -36,8 +36,11 @@ pub(crate) struct TraceEntry<'a> {
     path_json: Option<Cow<'a, str>>,
 }
 
-/// The sightings of one packet.
-pub(super) async fn traces(
+/// The sightings of one packet, oldest first.
+#[utoipa::path(get, path = "/api/traces/{hash}", tag = "packets", params(
+    ("hash" = String, Path, description = "content hash"),
+), responses((status = 200, body = Traces)))]
+pub(crate) async fn traces(
     State(app): State<AppState>,
     Path(hash): Path<String>,
 ) -> Result<Response, ApiError> {

@@ -1,0 +1,1 @@
+SwaggerUIBundle({ url: "spec", dom_id: "#api", deepLinking: true, validatorUrl: null, defaultModelsExpandDepth: 0 });
