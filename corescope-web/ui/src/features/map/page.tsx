@@ -39,7 +39,7 @@ export function MapPage({ inspector }: { inspector: ComponentChildren }) {
   });
   const selected = (route.value.query.get("node") ?? "").toLowerCase();
   const state = app.directory.state.value;
-  const waiting = state.kind === "loading" && spots.value.length === 0;
+  const waiting = state.kind === "loading";
   const start = useMemo(
     () =>
       waiting

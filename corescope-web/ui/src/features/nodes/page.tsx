@@ -221,7 +221,12 @@ function columnsFor(nowMs: number): Column<Node>[] {
       label: "Adverts",
       class: "num c-ad",
       by: (node) => node.advert_count,
-      cell: (node) => count(node.advert_count),
+      cell: (node) => (
+        <>
+          {count(node.advert_count)}
+          <span class="u"> {node.advert_count === 1 ? "advert" : "adverts"}</span>
+        </>
+      ),
     },
     {
       key: "relays",

@@ -165,7 +165,12 @@ function columnsFor(nowMs: number): Column<Observer>[] {
       label: "Per hour",
       class: "num c-hr",
       by: (o) => o.packetsLastHour,
-      cell: (o) => count(o.packetsLastHour),
+      cell: (o) => (
+        <>
+          {count(o.packetsLastHour)}
+          <span class="u"> per hour</span>
+        </>
+      ),
     },
     {
       key: "total",

@@ -18,6 +18,13 @@ const ASK_TRIES = 3;
 /** Asks for a page of history, last heard first: new rows come on top and move the others down. */
 export type LoadPage = (offset: number, limit: number) => Promise<PacketPage>;
 
+/** A row that comes live goes at most this far down to its place in time. */
+const LATE_ROWS = 30;
+
+function isLater(row: Row | undefined, than: Row): boolean {
+  return row !== undefined && row.firstMs !== null && than.firstMs !== null && row.firstMs > than.firstMs;
+}
+
 /** How the list stands. */
 export type ListState =
   | { readonly kind: "loading" }
@@ -157,7 +164,10 @@ export class PacketList {
       return 0;
     }
     this.byHash.set(row.hash, row);
-    this.live.unshift(row);
+    // Observers report with different delays: a few places down may be the right one.
+    let at = 0;
+    while (at < LATE_ROWS && isLater(this.live[at], row)) at++;
+    this.live.splice(at, 0, row);
     return 1;
   }
 
@@ -200,6 +210,8 @@ export class PacketList {
 
   private keep(number: number, page: PacketPage): void {
     const rows = page.packets.map((packet) => this.byHash.get(packet.hash) ?? rowOf(packet));
+    // The server sorts by the last reception, the list shows the first.
+    rows.sort((a, b) => (b.firstMs ?? 0) - (a.firstMs ?? 0));
     for (const row of rows) this.byHash.set(row.hash, row);
     this.touch(number, rows);
     for (const [oldest, dropped] of this.pages) {
