@@ -27,12 +27,12 @@ const KEPT_MAX = 40;
 const kept = new Map<string, Kept>();
 const running = new Map<string, Promise<unknown>>();
 
-/** The origin's base: the page may be served below a path. */
-const base = new URL("./", location.href);
+/** The folder the page came from: it may be served below a path. */
+const base = (): URL => new URL("./", location.href);
 
 /** An address of the API with its query; empty values are left out. */
 export function address(path: string, query: Readonly<Record<string, string | number>> = {}): string {
-  const url = new URL(path.replace(/^\//, ""), base);
+  const url = new URL(path.replace(/^\//, ""), base());
   for (const [key, value] of Object.entries(query))
     if (value !== "") url.searchParams.set(key, String(value));
   return url.href;

@@ -93,7 +93,7 @@ export class LiveFeed {
    * now. After that, a list asked for and the events that come belong together.
    */
   subscribe(listener: LiveListener): Promise<void> {
-    const same = this.listener?.filter === listener.filter && this.confirmed;
+    const same = (this.listener?.filter ?? "") === listener.filter && this.confirmed;
     this.listener = listener;
     if (same) return Promise.resolve();
     this.confirmed = false;
