@@ -109,7 +109,7 @@ describe("the packet list", () => {
   });
 
   it("loses nothing and doubles nothing when the connection breaks", async () => {
-    const { page, context, finish } = await open(browser, "about:blank", DESK).then((watched) => watched);
+    const { page, context, finish } = await open(browser, "about:blank", DESK);
     const connections: string[] = [];
     const cuts: (() => Promise<void>)[] = [];
     await context.routeWebSocket(/\/ws/, (socket) => {

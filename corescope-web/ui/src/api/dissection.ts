@@ -116,9 +116,10 @@ interface DecodeAnswer {
   readonly packets: readonly { readonly tree?: Tree | null; readonly error?: string | null }[];
 }
 
-/** Asks the server to take a frame apart. */
-export async function dissect(hex: string): Promise<Dissection> {
-  const answer = await postJson<DecodeAnswer>("api/v2/decode", { hex });
+/** Asks the server to take a frame apart. A `channel` whose key follows from its name (`#…`) is tried for its message. */
+export async function dissect(hex: string, channel = ""): Promise<Dissection> {
+  const channels = channel.startsWith("#") ? [channel] : [];
+  const answer = await postJson<DecodeAnswer>("api/v2/decode", { hex, channels, verify: true });
   const first = answer.packets[0];
   if (!first?.tree) throw new Error(first?.error ?? "the server found no frame in it");
   return dissectionOf(first.tree, hex);

@@ -35,10 +35,17 @@ export function Header({ title, note = "" }: { title: string; note?: string }) {
           ) : null}
         </div>
         <LiveStatus />
-        <button type="button" class="searchbox" aria-label="Search and commands" onClick={openPalette}>
+        <button
+          type="button"
+          class="searchbox"
+          aria-label="Node, hash, key, command: search"
+          onClick={openPalette}
+        >
           <Icon name="search" />
           <span>Node, hash, key, command</span>
-          <span class="kbd">Ctrl K</span>
+          <span class="kbd" aria-hidden="true">
+            Ctrl K
+          </span>
         </button>
         <button
           type="button"

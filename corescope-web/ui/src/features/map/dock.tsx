@@ -154,7 +154,7 @@ export function Dock({ settings, spots, seen, nowMs, without, onSelect, onClose 
             onClick={() => set({ [key]: !now[key] })}
           >
             <span>{label}</span>
-            <i class="switch" aria-checked={now[key]} />
+            <i class={`switch${now[key] ? " on" : ""}`} />
           </button>
         ))}
       </section>

@@ -124,7 +124,9 @@ function PacketBody({ detail }: { detail: PacketDetail }) {
           </button>
         ))}
       </div>
-      {tab.value === "fields" ? <Frame hex={chosen?.rawHex || (detail.packet.raw_hex ?? "")} /> : null}
+      {tab.value === "fields" ? (
+        <Frame hex={chosen?.rawHex || (detail.packet.raw_hex ?? "")} channel={decoded.channel} />
+      ) : null}
       {tab.value === "observations" ? <ObservationTable list={list} at={at} onChoose={choose} /> : null}
       {tab.value === "json" ? (
         <pre class="json">{JSON.stringify({ ...detail.packet, decoded_json: decoded }, null, 2)}</pre>
