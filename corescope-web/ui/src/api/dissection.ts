@@ -51,7 +51,7 @@ const FOLD_ABOVE = 8;
 /** Which colour a field's bytes have, by the first word of its name that is listed. */
 const TINTS: readonly (readonly [RegExp, Tint])[] = [
   [/^(transport|scope code|home code)/, "transport"],
-  [/^(header|version|payload version|payload type|route|path length|hash size|hop count)/, "header"],
+  [/^(header|version|payload version|payload type|route|path.len|hash size|hop count)/, "header"],
   [/^(path|hop|hops|snr)/, "path"],
   [/(key|destination|source|channel hash)/, "key"],
   [/^(signature|mac|checksum)/, "sign"],
@@ -109,7 +109,8 @@ function maskOf(bits: readonly number[] | null | undefined): number | null {
 }
 
 function sentence(name: string): string {
-  return name.charAt(0).toUpperCase() + name.slice(1);
+  const words = name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 interface DecodeAnswer {

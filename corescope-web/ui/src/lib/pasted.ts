@@ -18,10 +18,11 @@ export function readPasted(text: string): Pasted {
   if (whole !== null && !separate(lines)) return { frames: [whole] };
   const frames: string[] = [];
   for (const [at, line] of lines.entries()) {
-    const hex = hexOf(line) ?? base64Hex(line);
+    const digits = /^[0-9a-f\s]+$/i.test(line);
+    // Hex digits alone are never meant as base64, even where they would be valid.
+    const hex = hexOf(line) ?? (digits ? null : base64Hex(line));
     if (hex === null) {
       const where = lines.length > 1 ? `Line ${at + 1}` : "This";
-      const digits = /^[0-9a-f\s]+$/i.test(line);
       return {
         problem: digits
           ? `${where} has an odd number of hex digits: one is missing or too many.`

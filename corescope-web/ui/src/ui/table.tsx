@@ -164,7 +164,7 @@ function Head<T>({ column, sort, onSort }: { column: Column<T>; sort: Sort; onSo
     <span role="columnheader" class={column.class} aria-sort={order}>
       <button
         type="button"
-        class={`plain${own ? " sort" : ""}`}
+        class={`bareb${own ? " sort" : ""}`}
         onClick={() => onSort({ key: column.key, down: own ? !sort.down : true })}
       >
         {column.label}

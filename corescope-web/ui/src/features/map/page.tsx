@@ -75,7 +75,11 @@ export function MapPage({ inspector }: { inspector: ComponentChildren }) {
             seen={seen.value}
             nowMs={minute.value}
             without={Math.max(0, without)}
-            onSelect={select}
+            onSelect={(key) => {
+              const spot = spots.value.find((s) => s.key === key);
+              if (spot) handle.current?.show(spot.place);
+              select(key);
+            }}
             onClose={() => (dockOpen.value = false)}
           />
         ) : null}

@@ -1,7 +1,7 @@
 import type { Map as MapLibreMap } from "maplibre-gl";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shownTheme } from "../../app/theme";
-import type { Bounds } from "../../lib/geo";
+import type { Bounds, Place } from "../../lib/geo";
 import { basemapStyle, hasWebGl, openBasemap } from "./basemap";
 import { type Camera, cameraFor, metresPerPx, placeAt, type Point } from "./camera";
 import { gather, type Gathered } from "./cluster";
@@ -14,6 +14,8 @@ import { loadTowns, type Town } from "./places";
 export interface MapHandle {
   readonly zoomBy: (steps: number) => void;
   readonly fit: (bounds: Bounds, maxZoom?: number) => void;
+  /** Brings a place into view, near enough to tell it from its neighbours. */
+  readonly show: (place: Place) => void;
 }
 
 interface Props {
@@ -158,6 +160,10 @@ class Drawing implements MapHandle {
 
   fit(bounds: Bounds, maxZoom = 12): void {
     this.goTo(cameraFor(bounds, this.camera.width, this.camera.height, maxZoom));
+  }
+
+  show(place: Place): void {
+    this.goTo({ ...this.camera, center: place, zoom: Math.max(this.camera.zoom, 11) });
   }
 
   private goTo(camera: Camera): void {

@@ -36,7 +36,7 @@ export function Facts({ detail, reception, list, radio, decoded }: Props) {
         ]
       : ["Airtime", "unknown", "The observer did not report its radio settings"],
     ["Route", routeName(detail.packet.route_type).toLowerCase().replaceAll("_", " ")],
-    ["Heard", list.length > 1 ? `${plural(list.length, "time")} by ${observers}` : "once"],
+    ["Heard", list.length > 1 ? plural(list.length, "time") : "once", `by ${plural(observers, "observer")}`],
     ["Spread", list.length > 1 ? (spread < 1 ? "under 1 s" : span(spread)) : "–"],
   ];
   if (isTransport(detail.packet.route_type)) facts.push(["Scope", detail.packet.scope_name || "unknown"]);

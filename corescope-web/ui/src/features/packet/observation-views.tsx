@@ -131,7 +131,7 @@ export function ObservationTable({ list, at, onChoose }: Props) {
             onClick={() => onChoose(index)}
           >
             <td>
-              <button type="button" class="plain clip">
+              <button type="button" class="bareb clip">
                 <Name text={reception.observer} /> <span class="muted">{reception.region}</span>
               </button>
             </td>

@@ -1,5 +1,6 @@
 import type { Observation, PacketDetail } from "../../api/types";
 import { parseTime } from "../../lib/format";
+import { frameWithPath } from "../../lib/frame-path";
 import { parseHops } from "../../lib/packet";
 
 /** One reception, read from the API. */
@@ -37,7 +38,7 @@ function receptionOf(o: Observation, rawHex: string): Reception {
     resolved: o.resolved_path ?? [],
     timeMs: parseTime(o.timestamp),
     direction: o.direction ?? "",
-    rawHex: (o.raw_hex || rawHex).toLowerCase(),
+    rawHex: frameWithPath((o.raw_hex || rawHex).toLowerCase(), parseHops(o.path_json)),
   };
 }
 
