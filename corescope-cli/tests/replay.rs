@@ -1,5 +1,6 @@
 //! `simulate` and `replay` as processes: what they send is what was recorded, at QoS 1, and they
 //! wait for every acknowledgement.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,5 +1,6 @@
 //! The simulator through its public face.
 #![cfg(feature = "sim")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 
