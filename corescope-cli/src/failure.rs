@@ -51,8 +51,13 @@ impl Failure {
         self.exit
     }
 
-    /// Prints the one line and returns the code.
+    /// Prints the one line and returns the code. Whoever closed our output (`| head`) has seen
+    /// enough: that is no failure.
     pub fn report(&self) -> ExitCode {
+        let io_errors = self.error.chain().filter_map(|error| error.downcast_ref::<std::io::Error>());
+        if io_errors.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
         let (red, plain) = if std::io::stderr().is_terminal() { ("\x1b[31;1m", "\x1b[0m") } else { ("", "") };
         eprintln!("{red}error:{plain} {:#}", self.error);
         self.exit.into()

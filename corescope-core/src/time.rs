@@ -60,6 +60,12 @@ impl Stamp {
 const LAST_SECOND: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
 const FIRST_SECOND: i64 = -62_167_219_200; // 0000-01-01T00:00:00Z
 
+/// Whether a moment (in milliseconds) can be one at which a packet was heard: from 2000 to 2100.
+/// Anything else is a broken clock or a number that is no time.
+pub fn is_plausible(unix_millis: i64) -> bool {
+    (946_684_800_000..4_102_444_800_000).contains(&unix_millis)
+}
+
 /// `2026-06-01T12:00:00Z`: the form of every TEXT time column. Moments outside the years 0–9999 are
 /// clamped to them.
 pub fn rfc3339(unix_seconds: i64) -> String {
@@ -248,6 +254,8 @@ mod tests {
         assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59Z");
         assert_eq!(rfc3339(i64::MIN), "0000-01-01T00:00:00Z");
         assert_eq!(UnixSeconds(0).to_string(), "1970-01-01T00:00:00Z");
+        assert!(is_plausible(1_780_315_200_000));
+        assert!(!is_plausible(1_780_315_200) && !is_plausible(i64::MIN) && !is_plausible(i64::MAX));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::Context;
 use corescope_core::capture::{self, Line, Recorded};
 use corescope_core::filter::{self, Field, Filter};
 use corescope_core::report::{Heard, HeardFields, Hearing};
-use corescope_core::time::rfc3339;
+use corescope_core::time::{is_plausible, rfc3339};
 use corescope_core::uplink::{self, Uplink};
 use corescope_decode::crypto::KeyRing;
 use corescope_decode::{Packet, PayloadType};
@@ -158,7 +158,9 @@ struct Player {
 
 impl Player {
     fn send(&mut self, time_ms: Option<i64>, topic: &str, payload: &str) -> Result<(), Failure> {
-        if let (Some(ms), true) = (time_ms, self.speed > 0.0) {
+        // A time that cannot be one is not waited for.
+        let waited = time_ms.filter(|ms| self.speed > 0.0 && is_plausible(*ms));
+        if let Some(ms) = waited {
             let (began, first_ms) = *self.began.get_or_insert_with(|| (Instant::now(), ms));
             let due = Duration::from_secs_f64((ms - first_ms).max(0) as f64 / 1000.0 / self.speed);
             std::thread::sleep(due.saturating_sub(began.elapsed()));

@@ -13,6 +13,7 @@ use super::model::{Report, Source};
 use super::nodes::Nodes;
 use super::tallies::{ChannelTally, Clock, Hops, ObserverTally, PacketState, TypeTally, snr_histogram};
 use crate::airtime::LoraPreset;
+use crate::time::is_plausible;
 
 /// Slot of packets without a payload type.
 pub(super) const NO_TYPE: usize = 16;
@@ -196,7 +197,7 @@ impl Collector {
             *self.scopes.entry(String::new()).or_default() += 1;
         }
         let at_ms = heard.hearing.as_ref().and_then(|hearing| hearing.time_ms);
-        let first_ms = heard.first_seen_ms.or(at_ms);
+        let first_ms = heard.first_seen_ms.filter(plausible).or(at_ms.filter(plausible));
         if let Some(ms) = first_ms {
             self.clock.transmission(ms);
         }
@@ -313,7 +314,7 @@ impl Collector {
         state.seen.push(key);
         self.observations += 1;
         self.types[state.type_slot].observations += 1;
-        if let Some(ms) = hearing.time_ms {
+        if let Some(ms) = hearing.time_ms.filter(plausible) {
             self.clock.observation(ms);
             state.first_ms = Some(state.first_ms.map_or(ms, |first| first.min(ms)));
             state.last_ms = state.last_ms.max(Some(ms));
@@ -348,7 +349,7 @@ impl Collector {
         let Some(observer) = self.observers.get_mut(number as usize) else { return };
         observer.observations += 1;
         observer.transmissions += u64::from(new);
-        if let Some(ms) = hearing.time_ms {
+        if let Some(ms) = hearing.time_ms.filter(plausible) {
             observer.first_ms = Some(observer.first_ms.map_or(ms, |first| first.min(ms)));
             observer.last_ms = observer.last_ms.max(Some(ms));
         }
@@ -384,4 +385,9 @@ impl Collector {
     pub fn finish(self) -> Report {
         super::finish::report(self)
     }
+}
+
+/// A broken clock must not stretch everything else into a single column.
+fn plausible(ms: &i64) -> bool {
+    is_plausible(*ms)
 }

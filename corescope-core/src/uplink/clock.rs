@@ -22,7 +22,7 @@ impl<'a> EnvelopeStamp<'a> {
         match value {
             Scalar::Text(text) if !text.trim().is_empty() => Self::Text(text),
             // Beyond the year 5000 in seconds: milliseconds.
-            Scalar::Int(n) if n.abs() > 100_000_000_000 => Self::UnixMillis(n),
+            Scalar::Int(n) if n.unsigned_abs() > 100_000_000_000 => Self::UnixMillis(n),
             Scalar::Int(n) => Self::UnixMillis(n * 1000),
             Scalar::Float(f) if f.abs() > 1e11 && f.abs() < 9e15 => Self::UnixMillis(f as i64),
             Scalar::Float(f) if f.abs() <= 1e11 => Self::UnixMillis((f * 1000.0) as i64),
@@ -129,6 +129,14 @@ pub fn envelope_time(stamp: &EnvelopeStamp<'_>, now_ms: i64) -> EnvelopeTime {
 mod tests {
     use super::*;
     use crate::time::parse_rfc3339_millis;
+
+    #[test]
+    fn the_ends_of_the_number_range_are_numbers_like_others() {
+        for n in [i64::MIN, i64::MAX, 0, -1] {
+            let stamp = EnvelopeStamp::from_scalar(Scalar::Int(n));
+            let _ = envelope_time(&stamp, 1_780_315_200_000);
+        }
+    }
 
     #[test]
     fn every_row_of_the_table_of_times() {
