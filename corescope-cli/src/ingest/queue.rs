@@ -201,7 +201,7 @@ mod tests {
     async fn a_message_larger_than_the_queue_passes() {
         let (intake, mut outlet) = queue(16, 1 << 16);
         intake.put(work(), Receipt::None, 10 << 20).await.unwrap();
-        assert!(outlet.wait(Duration::from_secs(60)).await.unwrap().is_some());
+        assert!(outlet.wait(Duration::from_mins(1)).await.unwrap().is_some());
     }
 
     #[tokio::test]

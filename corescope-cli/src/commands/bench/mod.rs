@@ -1,6 +1,7 @@
 //! `corescope-cli bench`: what this machine can do.
 
 mod decode;
+mod ingest;
 mod store;
 mod timing;
 
@@ -10,7 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   corescope-cli bench decode
   corescope-cli bench decode --json
-  corescope-cli bench store --db meshcore.db";
+  corescope-cli bench store --db meshcore.db
+  corescope-cli bench ingest --json";
 
 /// Measure this machine.
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,8 @@ enum What {
     Decode(decode::Args),
     /// Loading, memory and queries of the index store
     Store(store::Args),
+    /// Intake from a broker through the commit
+    Ingest(ingest::Args),
 }
 
 /// Runs it.
@@ -34,5 +38,6 @@ pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
     match args.what {
         What::Decode(args) => decode::run(args, global),
         What::Store(args) => store::run(args, global),
+        What::Ingest(args) => ingest::run(args, global),
     }
 }
