@@ -3,9 +3,10 @@
 use super::bits::Bits;
 use super::expression::Columns;
 use super::fields::PacketFields;
+use super::nodes::Node;
 use super::part::Part;
 use super::query::Query;
-use super::segment::{Segment, lookup_key};
+use super::segment::{Segment, code_of_hex, lookup_key};
 use super::snapshot::Snapshot;
 use super::view::Transmission;
 
@@ -19,6 +20,8 @@ pub(crate) struct Matcher<'q> {
     pub(crate) observers: Vec<Vec<i64>>,
     /// Lower-case public keys.
     pub(crate) nodes: Option<Vec<String>>,
+    /// Codes of the hops that stand for these nodes and for no other relay.
+    hops: Vec<u32>,
 }
 
 impl<'q> Matcher<'q> {
@@ -43,7 +46,15 @@ impl<'q> Matcher<'q> {
             }
             keys
         });
-        Self { query, snapshot, hash: query.hash.as_ref().map(|h| h.to_ascii_lowercase()), observers, nodes }
+        let hops = nodes.iter().flatten().flat_map(|key| certain_hops(key, snapshot)).collect();
+        Self {
+            query,
+            snapshot,
+            hash: query.hash.as_ref().map(|h| h.to_ascii_lowercase()),
+            observers,
+            nodes,
+            hops,
+        }
     }
 
     /// Whether a row meets every filter.
@@ -87,6 +98,9 @@ impl<'q> Matcher<'q> {
             meet(&|some| {
                 for key in keys.iter().filter(|key| !key.is_empty()) {
                     segment.rows_of_node(key).iter().for_each(|row| some.set(usize::from(*row)));
+                }
+                for hop in &self.hops {
+                    segment.rows_of_hop(*hop).iter().for_each(|row| some.set(usize::from(*row)));
                 }
             });
         }
@@ -153,11 +167,40 @@ impl<'q> Matcher<'q> {
             })
     }
 
+    /// Whether an observation without a resolved path names one of the nodes by a hop.
+    fn passes_by(&self, row: &Transmission<'_>) -> bool {
+        !self.hops.is_empty()
+            && row.observations().filter(|o| o.resolved_path().is_none()).any(|o| {
+                o.path_json().is_some_and(|path| {
+                    resolved_keys(&path).filter_map(code_of_hex).any(|hop| self.hops.contains(&hop))
+                })
+            })
+    }
+
     fn matches_sets(&self, row: &Transmission<'_>) -> bool {
         self.observers.iter().all(|set| {
             row.observations().any(|o| o.observer().is_some_and(|id| set.binary_search(&id).is_ok()))
-        }) && self.nodes.as_ref().is_none_or(|keys| keys.iter().any(|key| takes_part(row, key)))
+        }) && self
+            .nodes
+            .as_ref()
+            .is_none_or(|keys| keys.iter().any(|key| takes_part(row, key)) || self.passes_by(row))
     }
+}
+
+/// Codes of the hops, of one to three bytes, that begin the key of this node and of no other that relays. Only
+/// repeaters and rooms relay.
+fn certain_hops(key: &str, snapshot: &Snapshot) -> impl Iterator<Item = u32> {
+    let nodes = snapshot.nodes();
+    let relays = |node: &Node| {
+        let role = node.role.as_deref().unwrap_or_default();
+        !node.inactive && (role.contains("repeater") || role.contains("room"))
+    };
+    let is_relay = nodes.by_key(key).is_some_and(|node| relays(node));
+    [2, 4, 6].into_iter().filter(move |_| is_relay).filter_map(move |digits| {
+        let hop = key.get(..digits)?;
+        let alone = nodes.by_prefix(hop).iter().filter(|node| relays(node)).count() == 1;
+        code_of_hex(hop).filter(|_| alone)
+    })
 }
 
 /// First reception or newest observation lies within the open window.

@@ -2,7 +2,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 | `CSSNAP01`; the digits change with the layout of a segment |
+//! | 8 | `CSSNAP02`; the digits change with the layout of a segment |
 //! | 4 + 4 + n | length and CRC-32 of the header, the header |
 //! | 8 + 4 + n, repeated | length and CRC-32 of a part, the part; oldest first, as many as the header says |
 //!
@@ -21,7 +21,7 @@ use super::segment::Segment;
 use super::snapshot::Snapshot;
 use super::view::Transmission;
 
-const MAGIC: &[u8; 8] = b"CSSNAP01";
+const MAGIC: &[u8; 8] = b"CSSNAP02";
 /// Longest header, bytes: the observers are in it.
 const MOST_HEADER: u32 = 64 << 20;
 

@@ -2,6 +2,7 @@
 
 use super::Segment;
 use super::dictionary::{Arena, BytesInterner, Interner};
+use super::hops::HopRows;
 use super::keys::KeysBuilder;
 use super::numbers::{Distances, Ids};
 use super::odd::Odd;
@@ -250,6 +251,8 @@ impl Builder {
         let mut node_pairs = std::mem::take(&mut self.node_pairs);
         let mut observer_pairs: Vec<(u16, u32)> = Vec::new();
         let mut relays: Vec<u32> = Vec::new();
+        let mut hop_pairs: Vec<(u16, u32)> = Vec::new();
+        let mut hops: Vec<u32> = Vec::new();
         let mut hearers: Vec<u32> = Vec::new();
         for row in 0..rows {
             hearers.clear();
@@ -258,8 +261,10 @@ impl Builder {
             hearers.dedup();
             observer_pairs.extend(hearers.iter().map(|n| (row as u16, *n)));
             relays.clear();
+            hops.clear();
             for o in of_row(row) {
                 let way = Way::read(ways.get(o.way as usize));
+                hops.extend(way.unresolved_hops());
                 relays.extend(way.keys().flatten());
                 if let Some(text) = way.resolved_text() {
                     relays.extend(resolved_keys(text).map(|key| self.keys.number(key)));
@@ -268,6 +273,9 @@ impl Builder {
             relays.sort_unstable();
             relays.dedup();
             node_pairs.extend(relays.iter().map(|n| (row as u16, *n)));
+            hops.sort_unstable();
+            hops.dedup();
+            hop_pairs.extend(hops.iter().map(|code| (row as u16, *code)));
         }
         let keys = self.keys.finish();
         let observers = self.observers.into_values();
@@ -302,6 +310,7 @@ impl Builder {
                 keys,
                 texts: self.texts.into_values(),
                 observer_rows: Postings::new(observer_pairs, observers.len()),
+                hops: HopRows::new(hop_pairs),
                 observers,
                 reals: self.reals.into_values().iter().map(|bits| f64::from_bits(*bits)).collect(),
                 scores: self

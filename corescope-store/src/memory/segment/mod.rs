@@ -8,6 +8,7 @@
 mod builder;
 mod dictionary;
 mod frame;
+mod hops;
 mod keys;
 mod numbers;
 mod odd;
@@ -24,6 +25,8 @@ use std::ops::Range;
 pub(crate) use builder::Builder;
 use builder::{JSON_PLAIN, JSON_SHORT, KIND_NULL, KIND_ODD, hash_key};
 use dictionary::Arena;
+use hops::HopRows;
+pub(crate) use hops::code_of_hex;
 use keys::Keys;
 use numbers::{Distances, Ids};
 use odd::Odd;
@@ -101,6 +104,7 @@ pub(crate) struct Segment {
     // Posting lists.
     nodes: Postings,
     observer_rows: Postings,
+    hops: HopRows,
 }
 
 /// Rows of a block that is searched for an observation id at once.
@@ -448,6 +452,7 @@ impl Segment {
             + self.scores.len() * size_of::<Score>()
             + self.nodes.bytes()
             + self.observer_rows.bytes()
+            + self.hops.bytes()
     }
 }
 

@@ -19,6 +19,11 @@ impl Segment {
         self.keys.find(key).map_or(&[], |n| self.nodes.get(n))
     }
 
+    /// Rows with an observation whose path was not resolved and has this hop.
+    pub(crate) fn rows_of_hop(&self, code: u32) -> &[u16] {
+        self.hops.get(code)
+    }
+
     /// Adds the rows of this payload type.
     pub(crate) fn rows_of_payload_type(&self, wanted: impl Fn(Option<i64>) -> bool, rows: &mut Bits) {
         rows_of_kind(&self.payload, &self.odd_kinds[1], wanted, rows);

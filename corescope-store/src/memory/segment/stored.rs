@@ -47,6 +47,7 @@ impl Stored for Segment {
         self.ways.write(out);
         self.nodes.write(out);
         self.observer_rows.write(out);
+        self.hops.write(out);
     }
 
     fn read(input: &mut Reader<'_>) -> Option<Self> {
@@ -93,6 +94,7 @@ impl Stored for Segment {
             ways: Stored::read(input)?,
             nodes: Stored::read(input)?,
             observer_rows: Stored::read(input)?,
+            hops: Stored::read(input)?,
         })
     }
 }

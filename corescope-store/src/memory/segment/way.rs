@@ -14,6 +14,7 @@
 //! | raw, `Text` | varint length; the text |
 
 use super::frame::{Frame, Part, is_hex_of, write_hex};
+use super::hops::code;
 use super::keys::{Keys, KeysBuilder};
 use crate::memory::matcher::resolved_keys;
 use crate::memory::owned::Defect;
@@ -290,6 +291,13 @@ impl<'a> Way<'a> {
     /// Whether there is a resolved path.
     pub(crate) fn is_resolved(&self) -> bool {
         self.kinds >> 2 & 3 != ResolvedKind::Null as u8
+    }
+
+    /// Codes of the hops when there is no resolved path.
+    pub(crate) fn unresolved_hops(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let wanted = self.kinds & 3 == PathKind::Hops as u8 && !self.is_resolved();
+        let path: &'a [u8] = if wanted { self.path } else { &[] };
+        path.chunks_exact(self.hop_size.max(1)).filter_map(code)
     }
 
     /// The column `path_json`.

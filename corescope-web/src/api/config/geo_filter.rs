@@ -77,9 +77,11 @@ pub(crate) async fn put(
 ) -> Result<Response, ApiError> {
     crate::keys::require_key(&app, &headers)?;
     let bytes = body::read(&app, body, MAX_BODY).await?;
-    let wanted: SetGeoFilter = serde_json::from_slice(&bytes).map_err(|error| {
-        ApiError::bad_request("invalid JSON").code("invalid_json").hint(error.to_string())
-    })?;
+    let invalid = |hint: String| ApiError::bad_request("invalid JSON").code("invalid_json").hint(hint);
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(invalid("the body is an object with polygon and bufferKm".to_owned()));
+    }
+    let wanted: SetGeoFilter = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
     let area = checked(&wanted)?;
     let _writing = app.rest.config_file.lock().await;
     let path = app.paths.config.clone().unwrap_or_else(|| app.paths.data.join("config.json"));
