@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 #[path = "build/page.rs"]
 mod page;
+#[path = "build/proto.rs"]
+mod proto;
 
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
@@ -23,5 +25,7 @@ fn run() -> Result<(), String> {
     let folder = |name: &str| {
         std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("cargo did not set {name}"))
     };
-    page::generate(&folder("CARGO_MANIFEST_DIR")?, &folder("OUT_DIR")?)
+    let (manifest, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
+    proto::generate(&manifest, &out)?;
+    page::generate(&manifest, &out)
 }

@@ -3,6 +3,7 @@
 //! Each subcommand is one file in [`commands`]: its arguments, and a `run` that
 //! returns a [`Failure`] with the exit code that supervisors and scripts rely on.
 
+pub mod ask;
 pub mod commands;
 mod demo;
 pub mod endpoint;

@@ -18,6 +18,7 @@ pub mod live;
 pub mod openapi;
 pub mod page;
 pub mod perf;
+pub mod protobuf;
 pub mod query;
 pub mod server;
 mod state;

@@ -70,12 +70,19 @@ pub(crate) fn filter_error(error: &corescope_core::filter::FilterError) -> ApiEr
     }
 }
 
-/// Tells the edge which route answered, as the contract spells patterns (`/api/nodes/:pubkey`).
+/// Answers in protobuf where that is asked for, and tells the edge which route answered, as the contract spells patterns (`/api/nodes/:pubkey`).
 async fn note_pattern(request: Request, next: Next) -> Response {
     let pattern =
         request.extensions().get::<MatchedPath>().map(|p| p.as_str().replace('{', ":").replace('}', ""));
+    let protobuf = wants_protobuf(request.headers());
+    let query = request.uri().query().unwrap_or("");
+    let grouped =
+        protobuf && query.split('&').any(|pair| pair == "groupByHash=true") && !query.contains("nodes=");
     let mut response = next.run(request).await;
     if let Some(pattern) = pattern {
+        if protobuf {
+            response = crate::protobuf::transcode(&pattern, grouped, response).await;
+        }
         response.extensions_mut().insert(RoutePattern(Arc::from(pattern)));
     }
     response

@@ -34,7 +34,18 @@ pub(super) enum Request {
         since: Option<Cursor>,
         /// A filter expression, empty for none.
         filter: String,
+        /// How messages are written.
+        form: Wire,
     },
+}
+
+/// How messages of version 2 are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// Text frames.
+    Json,
+    /// Binary frames, a `LiveEvent` each.
+    Protobuf,
 }
 
 /// Places that a socket takes while it is open.
@@ -63,7 +74,9 @@ pub(super) async fn serve(mut socket: WebSocket, app: AppState, request: Request
             original(&mut socket, &app).await;
             figures.originals.fetch_sub(1, Ordering::Relaxed);
         }
-        Request::Events { since, filter } => Box::pin(version2(&mut socket, &app, since, &filter)).await,
+        Request::Events { since, filter, form } => {
+            Box::pin(version2(&mut socket, &app, since, &filter, form)).await;
+        }
     }
     figures.sockets.fetch_sub(1, Ordering::Relaxed);
     drop((held.permit, held.place));
@@ -176,11 +189,12 @@ struct Events<'a> {
     cursor: Cursor,
     /// Every row up to these ids is behind it; beyond them, what `cursor` says of the batch.
     base: (i64, i64),
+    form: Wire,
 }
 
-async fn version2(socket: &mut WebSocket, app: &App, since: Option<Cursor>, filter: &str) {
+async fn version2(socket: &mut WebSocket, app: &App, since: Option<Cursor>, filter: &str, form: Wire) {
     let ring = app.live.events.subscribe();
-    let mut client = Events { socket, app, ring, group: None, cursor: Cursor::default(), base: (0, 0) };
+    let mut client = Events { socket, app, ring, group: None, cursor: Cursor::default(), base: (0, 0), form };
     let ended = client.run(since, filter).await;
     if let Err(Some(frame)) = ended {
         end(client.socket, Some(frame)).await;
@@ -250,7 +264,20 @@ impl Events<'_> {
     }
 
     async fn say(&mut self, message: &ServerMessage<'_>) -> Result<(), Ended> {
-        self.socket.send(Message::Text(text(message))).await.map_err(|_| None)
+        self.feed(text(message)).await?;
+        self.socket.flush().await.map_err(|_| None)
+    }
+
+    /// Puts a message into the write buffer.
+    async fn feed(&mut self, message: Utf8Bytes) -> Result<(), Ended> {
+        let message = match self.form {
+            Wire::Json => Message::Text(message),
+            // Our own JSON always has the shape of the message.
+            Wire::Protobuf => {
+                Message::Binary(crate::protobuf::live_event(&message).map_err(|_| None)?.into())
+            }
+        };
+        self.socket.feed(message).await.map_err(|_| None)
     }
 
     /// Writes an event and those that wait behind it, then flushes once.
@@ -260,7 +287,7 @@ impl Events<'_> {
             let (from, to) = event.batch;
             if from == self.base {
                 if let Some(message) = self.form(&event) {
-                    self.socket.feed(Message::Text(message)).await.map_err(|_| None)?;
+                    self.feed(message).await?;
                 }
                 self.cursor = event.entry.cursor;
                 self.base = self.cursor.from;
@@ -339,7 +366,7 @@ impl Events<'_> {
                         })
                     };
                     if let Some(message) = message {
-                        self.socket.feed(Message::Text(message)).await.map_err(|_| None)?;
+                        self.feed(message).await?;
                     }
                     self.cursor = entry.cursor;
                     if at % BURST == BURST - 1 {

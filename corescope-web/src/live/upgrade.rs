@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::socket::{self, Request as SocketRequest};
+use super::socket::{self, Request as SocketRequest, Wire};
 use crate::query::Params;
 use crate::server::ClientAddress;
 use crate::server::limit::Refused;
@@ -94,6 +94,13 @@ impl SocketRequest {
             })?),
             None => None,
         };
-        Ok(Self::Events { since, filter: params.get("filter").unwrap_or("").to_owned() })
+        let form = match params.text("format") {
+            None | Some("json") => Wire::Json,
+            Some("protobuf") => Wire::Protobuf,
+            Some(_) => {
+                return Err(ApiError::bad_request("format must be json or protobuf").code("bad_parameter"));
+            }
+        };
+        Ok(Self::Events { since, filter: params.get("filter").unwrap_or("").to_owned(), form })
     }
 }
