@@ -11,6 +11,8 @@ echo "corescope-decode without features: $crates other crates (at most 8)"
 for features in alloc std crypto signatures serde encode "encode signatures serde"; do
     cargo check -p corescope-decode --no-default-features --features "$features" --locked
 done
+# A crate without std and allocator links it: where std came along, there would be two panic handlers.
+CARGO_TARGET_DIR="$PWD/target/no-std" cargo build --quiet --manifest-path scripts/no-std/Cargo.toml
 
 # 2. The server cannot name a writer: its store is built without the write feature.
 cargo check -p corescope-web --no-default-features --locked

@@ -21,7 +21,7 @@ fn decoding(c: &mut Criterion) {
     group.bench_function("frame", |b| {
         b.iter(|| {
             for frame in &frames {
-                let _ = black_box(Packet::parse(black_box(frame)));
+                let _ = black_box(&Packet::parse(black_box(frame)));
             }
         });
     });
@@ -29,7 +29,7 @@ fn decoding(c: &mut Criterion) {
         b.iter(|| {
             for frame in &frames {
                 if let Ok(packet) = Packet::parse(black_box(frame)) {
-                    black_box(packet.typed());
+                    black_box(&packet.typed());
                 }
             }
         });

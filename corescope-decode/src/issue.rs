@@ -166,7 +166,7 @@ pub struct Issues {
 
 impl Issues {
     /// The most that one packet can have.
-    pub const CAPACITY: usize = 8;
+    pub const CAPACITY: usize = 4;
 
     /// None yet.
     pub const fn new() -> Self {
@@ -174,6 +174,7 @@ impl Issues {
     }
 
     /// Adds one; beyond the capacity it is dropped.
+    #[cold]
     pub fn push(&mut self, issue: Issue) {
         if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
             *slot = Some(issue);

@@ -1,4 +1,54 @@
-//! The reference decoder of MeshCore packets.
+//! The reference decoder of [MeshCore](https://github.com/meshcore-dev/MeshCore) packets: for
+//! firmware developers, bot authors and researchers who need every byte explained.
+//!
+//! ```
+//! # #[cfg(all(feature = "alloc", feature = "crypto"))] {
+//! use corescope_decode::payload::GroupText;
+//! use corescope_decode::{KeyRing, Packet, Payload, hex, packet_hash};
+//!
+//! let bytes = hex::parse("150011C90781934DD354A67136B422FDB3535817966EDE159CB19ED5A4E12AA92595631537")?;
+//! let packet = Packet::parse(&bytes)?;
+//! assert_eq!(packet_hash(&packet).to_string().len(), 16);
+//! if let Payload::GroupText(group) = packet.typed().payload {
+//!     let ring = KeyRing::with_public();
+//!     let opened = ring.open(&group)?;
+//!     let message = GroupText::parse(opened.plaintext.as_bytes()).expect("five bytes or more");
+//!     println!("{}: {}", opened.channel.name, message.text().unwrap_or_default());
+//! }
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What there is
+//!
+//! * [`Packet::parse`] reads a frame and borrows from it; [`Packet::typed`] reads the payload by its
+//!   type. Neither allocates. What is wrong but survivable comes as [`Issues`] beside the payload.
+//! * [`payload`] has one file for each payload type and for what is inside its ciphertext.
+//! * `crypto` has channel keys and a [`KeyRing`](crypto::KeyRing), region keys, shared secrets,
+//!   signatures, and the search for channel names.
+//! * `dissect` shows a packet as a tree that covers every byte; the same readers build it.
+//! * `plugin` takes payload decoders of yours. `encode` writes packets. [`transport`] has companion
+//!   messages, KISS and URIs. [`compat`] has the forms of other programs.
+//!
+//! # Features
+//!
+//! | feature      | default | what it brings                                                     |
+//! |--------------|---------|--------------------------------------------------------------------|
+//! | `std`        | yes     | nom and serde with std; implies `alloc`                            |
+//! | `alloc`      | by std  | dissection, plugins, key rings, URIs, the Go form                  |
+//! | `crypto`     | yes     | packet hash, channel and region keys, decryption (sha2, aes)       |
+//! | `signatures` |         | Ed25519 and X25519: adverts, key pairs, shared secrets (dalek)     |
+//! | `encode`     |         | builders for every packet                                          |
+//! | `serde`      |         | `Serialize` for what is decoded and dissected                      |
+//!
+//! Without any of them the crate needs nom alone and no allocator.
+//!
+//! # What it deliberately does not do
+//!
+//! It opens no file or socket, knows no time but what packets say, and logs nothing. It does not
+//! judge whether an advert is plausible: that is a matter of policy.
+//!
+//! Rust 1.95 or newer; a newer one is asked for in a minor version at most.
 #![no_std]
 #![forbid(unsafe_code)]
 

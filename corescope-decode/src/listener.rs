@@ -50,6 +50,27 @@ impl Events for Issues {
     }
 }
 
+/// Nobody listens: a frame has errors and no issues.
+pub(crate) struct Silent;
+
+impl Listener for Silent {
+    const FIELDS: bool = false;
+}
+
+impl Events for Silent {
+    #[inline(always)]
+    fn leaf(&mut self, _: Leaf<'_>) {}
+
+    #[inline(always)]
+    fn open(&mut self, _: &'static str, _: usize) {}
+
+    #[inline(always)]
+    fn close(&mut self, _: usize) {}
+
+    #[inline(always)]
+    fn issue(&mut self, _: Issue) {}
+}
+
 /// One field as it was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Leaf<'a> {

@@ -116,7 +116,8 @@ pub fn plain_response(bytes: &[u8]) {
     if let Some(answer) = Response::parse(bytes, request) {
         let _ = answer.to_vec();
     }
-    let _ = response::Telemetry::parse(bytes).records().map(|record| record.to_string()).count();
+    let _: Vec<String> =
+        response::Telemetry::parse(bytes).records().map(|record| record.to_string()).collect();
     in_peer(PayloadType::Response, bytes, target, request);
 }
 

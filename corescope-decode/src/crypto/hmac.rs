@@ -2,7 +2,7 @@
 
 use sha2::block_api::compress256;
 
-use super::sha256::{INITIAL, finish, to_bytes};
+use super::sha256::{INITIAL, finish};
 
 /// A key, taken in once; each MAC of a short message then costs two or three compressions.
 #[derive(Clone, Copy)]
@@ -29,8 +29,19 @@ impl HmacKey {
     /// The first two bytes of the MAC over `parts`, together at most 247 bytes.
     #[inline]
     pub(crate) fn mac2(&self, parts: &[&[u8]]) -> [u8; 2] {
-        let inner = to_bytes(&finish(self.inner, 64, parts));
-        let outer = finish(self.outer, 64, &[&inner]);
+        let inner = finish(self.inner, 64, parts);
+        // The outer message is always 32 bytes after the 64 of the key: one block of one shape.
+        let mut block = [0_u8; 64];
+        for (place, pair) in block.chunks_exact_mut(8).zip(inner.chunks_exact(2)) {
+            // Two words at a time: the compression loads sixteen bytes at once, and waits for each
+            // smaller store before it.
+            let words = u64::from(pair[0]) << 32 | u64::from(pair[1]);
+            place.copy_from_slice(&words.to_be_bytes());
+        }
+        block[32..40].copy_from_slice(&(0x80_u64 << 56).to_be_bytes());
+        block[56..].copy_from_slice(&(8 * (64 + 32_u64)).to_be_bytes());
+        let mut outer = self.outer;
+        compress256(&mut outer, &[block]);
         [(outer[0] >> 24) as u8, (outer[0] >> 16) as u8]
     }
 }

@@ -27,7 +27,20 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 /// [`MAX_SHORT`] bytes, pads, and returns the final state. Bytes beyond that are ignored.
 #[inline]
 pub(super) fn finish(mut state: [u32; 8], before: usize, parts: &[&[u8]]) -> [u32; 8] {
-    let mut blocks = [[0_u8; 64]; 4];
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    if len < 56 {
+        finish_in::<1>(&mut state, before, parts);
+    } else {
+        finish_in::<4>(&mut state, before, parts);
+    }
+    state
+}
+
+/// The same in at most `N` blocks: one is the common case, and clearing four costs as much as
+/// hashing one.
+#[inline(always)]
+fn finish_in<const N: usize>(state: &mut [u32; 8], before: usize, parts: &[&[u8]]) {
+    let mut blocks = [[0_u8; 64]; N];
     let buffer = blocks.as_flattened_mut();
     let mut len = 0;
     for part in parts {
@@ -40,13 +53,12 @@ pub(super) fn finish(mut state: [u32; 8], before: usize, parts: &[&[u8]]) -> [u3
     if let Some(mark) = buffer.get_mut(len) {
         *mark = 0x80;
     }
-    let used = (len + 9).div_ceil(64).min(4);
+    let used = (len + 9).div_ceil(64).min(N);
     let bits = ((before + len) as u64) * 8;
     if let Some(place) = buffer.get_mut(used * 64 - 8..used * 64) {
         place.copy_from_slice(&bits.to_be_bytes());
     }
-    compress256(&mut state, blocks.get(..used).unwrap_or_default());
-    state
+    compress256(state, blocks.get(..used).unwrap_or_default());
 }
 
 /// The state as digest.

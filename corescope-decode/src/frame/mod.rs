@@ -18,7 +18,7 @@ use crate::cursor::{self, Cursor};
 use crate::issue::{Issues, Space};
 #[cfg(feature = "alloc")]
 use crate::listener::Leaf;
-use crate::listener::{Listener, Value};
+use crate::listener::{Listener, Silent, Value};
 use crate::payload::{self, Payload};
 
 /// The largest frame that can be valid: 1 + 4 + 1 + 64 + 184 bytes.
@@ -53,9 +53,9 @@ impl<'a> Packet<'a> {
     /// # Errors
     ///
     /// [`FrameError`] says what is missing and where. It keeps the fields before that.
-    #[inline]
+    #[inline(always)]
     pub fn parse(raw: &'a [u8]) -> Result<Self, FrameError> {
-        Self::parse_with(raw, &mut Issues::new())
+        Self::parse_with(raw, &mut Silent)
     }
 
     /// Reads a frame and tells `listener` each field, all but the payload.
@@ -63,7 +63,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     ///
     /// As [`parse`](Self::parse).
-    #[inline]
+    #[inline(always)]
     pub fn parse_with<L: Listener>(raw: &'a [u8], listener: &mut L) -> Result<Self, FrameError> {
         let mut cursor = Cursor::new(raw, 0, Space::Frame, listener);
         let c = &mut cursor;
@@ -163,7 +163,7 @@ impl<'a> Packet<'a> {
 
     /// Reads the payload by its type. What is wrong with it is told beside it; a payload that is
     /// too short for its type comes as [`Payload::Partial`] with the fields that are certain.
-    #[inline]
+    #[inline(always)]
     pub fn typed(&self) -> Typed<'a> {
         let mut issues = Issues::new();
         let payload = self.typed_with(&mut issues);
@@ -171,7 +171,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Reads the payload by its type and tells `listener` each field and issue.
-    #[inline]
+    #[inline(always)]
     pub fn typed_with<L: Listener>(&self, listener: &mut L) -> Payload<'a> {
         payload::read(self, listener)
     }

@@ -29,6 +29,7 @@ pub struct Ack<'a> {
 }
 
 impl<'a> Ack<'a> {
+    #[inline(always)]
     pub(super) fn read<L: Listener>(c: &mut Cursor<'a, '_, L>) -> Result<Self, Partial<'a>> {
         let bytes = c.peek();
         Self::read_fields(c, Ending::Packet).ok_or_else(|| Partial::new(PayloadType::Ack, bytes).end(c))

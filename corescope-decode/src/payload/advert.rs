@@ -60,7 +60,7 @@ pub struct Advert<'a> {
 }
 
 impl<'a> Advert<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read<L: Listener>(c: &mut Cursor<'a, '_, L>) -> Result<Self, Partial<'a>> {
         let mut partial = Partial::new(PayloadType::Advert, c.peek());
         if c.left() < 100 {

@@ -91,6 +91,7 @@ pub enum ResponderKey<'a> {
 }
 
 impl<'a> Control<'a> {
+    #[inline(always)]
     pub(super) fn read<L: Listener>(packet: &Packet<'a>, c: &mut Cursor<'a, '_, L>) -> Self {
         let at = c.at();
         let flags = c.bits("control", control_bits).unwrap_or_default();

@@ -125,7 +125,7 @@ impl Encode for Payload<'_> {
 }
 
 /// Reads the payload by type and version.
-#[inline]
+#[inline(always)]
 pub(crate) fn read<'a, L: Listener>(packet: &Packet<'a>, listener: &mut L) -> Payload<'a> {
     if packet.version() != 0 {
         let mut c = cursor(packet, listener);
@@ -138,7 +138,7 @@ pub(crate) fn read<'a, L: Listener>(packet: &Packet<'a>, listener: &mut L) -> Pa
 }
 
 /// Reads the payload by type, whatever the version.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_version_1<'a, L: Listener>(packet: &Packet<'a>, listener: &mut L) -> Payload<'a> {
     let kind = packet.payload_type();
     let mut c = cursor(packet, listener);
@@ -174,10 +174,12 @@ pub(crate) fn read_version_1<'a, L: Listener>(packet: &Packet<'a>, listener: &mu
     }
 }
 
+#[inline(always)]
 fn cursor<'a, 'l, L: Listener>(packet: &Packet<'a>, listener: &'l mut L) -> Cursor<'a, 'l, L> {
     Cursor::new(packet.payload(), packet.payload_offset(), Space::Frame, listener)
 }
 
+#[inline(always)]
 fn peer<'a, L: Listener>(
     kind: PayloadType,
     c: &mut Cursor<'a, '_, L>,
@@ -186,6 +188,7 @@ fn peer<'a, L: Listener>(
     Peer::read(kind, c).map_or_else(Payload::Partial, make)
 }
 
+#[inline(always)]
 fn group<'a, L: Listener>(
     kind: PayloadType,
     c: &mut Cursor<'a, '_, L>,
@@ -201,6 +204,7 @@ fn reserved<'a, L: Listener>(c: &mut Cursor<'a, '_, L>, kind: PayloadType) -> Pa
 }
 
 /// Reads the MAC and the ciphertext that end an encrypted payload.
+#[inline(always)]
 fn sealed<'a, L: Listener>(c: &mut Cursor<'a, '_, L>) -> Option<([u8; 2], &'a [u8])> {
     let mac = c.array::<2>("MAC")?;
     if c.left() == 0 {

@@ -39,6 +39,7 @@ pub enum MultipartBody<'a> {
 }
 
 impl<'a> Multipart<'a> {
+    #[inline(always)]
     pub(super) fn read<L: Listener>(c: &mut Cursor<'a, '_, L>) -> Result<Self, Partial<'a>> {
         let mut partial = Partial::new(PayloadType::Multipart, c.peek());
         let Some(byte) = c.bits("part", part_bits) else { return Err(partial.end(c)) };

@@ -41,6 +41,7 @@ pub struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
+    #[inline(always)]
     pub(super) fn read<L: Listener>(
         packet: &Packet<'a>,
         c: &mut Cursor<'a, '_, L>,

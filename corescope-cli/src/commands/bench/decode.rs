@@ -30,6 +30,8 @@ pub(super) struct Args {
 const BATCH: usize = 512;
 /// Frames of the whole capture.
 const CAPTURE: usize = 100_000;
+/// Frames of it that are timed together.
+const STRETCH: usize = 2_000;
 /// Keys of the ring that none of fits.
 const KEYS: usize = 10_000;
 
@@ -65,7 +67,7 @@ fn measure(time: Duration) -> Map<String, Value> {
         "frame_ns",
         median_ns(time, BATCH, || {
             for frame in &frames {
-                let _ = black_box(Packet::parse(black_box(frame)));
+                let _ = black_box(&Packet::parse(black_box(frame)));
             }
         }),
     );
@@ -91,7 +93,10 @@ fn measure(time: Duration) -> Map<String, Value> {
     keys(time, compression, &mut note);
     verify(time, &mut note);
     let capture = traffic(CAPTURE, 3);
-    note("packets_per_s", 1e9 / median_ns(time, CAPTURE, || typed(&capture)));
+    // In stretches, each colder than the cache: a long one would measure who else runs here.
+    let mut stretches = capture.chunks(STRETCH).cycle();
+    let each = median_ns(time, STRETCH, || typed(stretches.next().unwrap_or_default()));
+    note("packets_per_s", 1e9 / each);
     note("raw_sha256_block_ns", compression);
     note("raw_aes_block_ns", aes_block_ns(time));
     note("hash_share_of_sha256", compression * blocks as f64 / packets.len() as f64 / hash);
@@ -101,7 +106,7 @@ fn measure(time: Duration) -> Map<String, Value> {
 fn typed(frames: &[Vec<u8>]) {
     for frame in frames {
         if let Ok(packet) = Packet::parse(black_box(frame)) {
-            black_box(packet.typed());
+            black_box(&packet.typed());
         }
     }
 }
