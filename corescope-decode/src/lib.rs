@@ -24,7 +24,7 @@
 //! * [`Packet::parse`] reads a frame and borrows from it; [`Packet::typed`] reads the payload by its
 //!   type. Neither allocates. What is wrong but survivable comes as [`Issues`] beside the payload.
 //! * [`payload`] has one file for each payload type and for what is inside its ciphertext.
-//! * `crypto` has channel keys and a [`KeyRing`](crypto::KeyRing), region keys, shared secrets,
+//! * `crypto` has channel keys and a `KeyRing`, region keys, shared secrets,
 //!   signatures, and the search for channel names.
 //! * `dissect` shows a packet as a tree that covers every byte; the same readers build it.
 //! * `plugin` takes payload decoders of yours. `encode` writes packets. [`transport`] has companion
