@@ -25,3 +25,8 @@ pub mod schema;
 pub mod tail;
 #[cfg(feature = "write")]
 pub mod write;
+
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

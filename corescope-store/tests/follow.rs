@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{BEGIN, Oracle, read_all, rfc3339};
-use corescope_store::memory::{Defect, Snapshot, Store};
+use corescope_store::memory::{Defect, Order, OwnedTransmission, Query, Snapshot, Store, Transmission};
 use corescope_store::tail::{self, Follower, Options};
 use rusqlite::{Connection, params};
 
@@ -406,6 +406,28 @@ fn the_ceiling_keeps_the_newest() {
     assert_eq!(read_all(&s), kept);
     assert_eq!(**s.activity(), corescope_store::memory::recount(&s).1);
     assert_eq!(s.counters().transmissions, kept.rows.len() as u64);
+    // What is gone is answered from the database.
+    let reader = corescope_store::db::open_read(&place.path).expect("a reader");
+    let all = whole.snapshot();
+    for order in [Order::NewestId, Order::OldestId, Order::Latest] {
+        for (offset, limit) in [(0, 5), (11_990, 20), (6000, 10)] {
+            let query = Query { order, offset, limit, after_id: Some(2), ..Query::default() };
+            let answer = tail::query_whole(&reader, &s, &query).expect("an answer");
+            let page = all.query(&query);
+            assert_eq!((answer.total, answer.next), (page.total, page.next), "{query:?}");
+            let ids = |rows: &[std::sync::Arc<OwnedTransmission>]| {
+                rows.iter().map(|t| Transmission::from(&**t).id()).collect::<Vec<_>>()
+            };
+            assert_eq!(ids(&answer.rows), page.rows.iter().map(|t| t.id()).collect::<Vec<_>>());
+        }
+    }
+    let one = corescope_store::read::transmission_by_hash(&reader, "0000000000000001")
+        .expect("a row")
+        .expect("there");
+    assert_eq!(Transmission::from(&one).observation_count(), 2);
+    let of = corescope_store::read::transmission_of_observation(&reader, 1).expect("a row").expect("there");
+    assert_eq!(Transmission::from(&of).id(), 1);
+    assert!(corescope_store::read::transmission_by_id(&reader, -5).expect("no row").is_none());
     // Late observations of what is gone are no defect.
     db.execute(
         "INSERT INTO observations (transmission_id, observer_idx, timestamp) VALUES (1, 1, ?1)",

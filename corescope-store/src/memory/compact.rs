@@ -63,7 +63,7 @@ impl Store {
         }
         let segment = Arc::new(builder.finish());
         let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.inner.current.load());
+        let mut next = Snapshot::clone(&self.snapshot());
         let same = |a: &Part, b: &Part| Arc::ptr_eq(&a.segment, &b.segment);
         let Some(at) = next.parts.iter().position(|p| same(p, &old[0])) else { return true };
         let Some(now) = next.parts.get(at..at + old.len()) else { return true };

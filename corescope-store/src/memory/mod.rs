@@ -17,6 +17,7 @@ mod nodes;
 mod observers;
 mod owned;
 mod part;
+mod publication;
 mod query;
 mod record;
 pub(crate) mod saved;

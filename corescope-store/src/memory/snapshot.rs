@@ -9,7 +9,7 @@ use super::nodes::Nodes;
 use super::observers::Observers;
 use super::part::{Part, Recent};
 use super::query::{Page, Query};
-use super::segment::lookup_key;
+use super::segment::{Segment, lookup_key};
 use super::view::{Observation, Transmission};
 
 /// Everything the store knows at one moment. Taking one costs two atomic operations; it never changes.
@@ -204,6 +204,16 @@ impl Snapshot {
             part.packed(part.segment.rows_of_observer(rowid)).chain(part.changed().filter(heard))
         });
         packed.chain(self.recent.rows.iter().map(|t| Transmission::from(&**t)).filter(heard))
+    }
+
+    /// This moment with one segment for all its rows: to ask it what lies outside.
+    pub(crate) fn with_only(&self, low: i64, segment: Segment) -> Self {
+        let high = segment.id_range().map_or(low, |(_, high)| high.max(low));
+        Self {
+            parts: vec![Part::new(low, high, Arc::new(segment))],
+            recent: Recent::default(),
+            ..self.clone()
+        }
     }
 
     /// The part that holds an id.

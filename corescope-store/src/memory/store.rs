@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
 
@@ -14,6 +14,7 @@ use super::nodes::{Node, Nodes};
 use super::observers::Observers;
 use super::owned::Defect;
 use super::part::Part;
+use super::publication::Publication;
 use super::record::Batch;
 use super::segment::Segment;
 use super::snapshot::{Loading, Snapshot};
@@ -26,11 +27,10 @@ pub struct Store {
     pub(super) inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inner {
-    pub(super) current: ArcSwap<Snapshot>,
-    /// Held while a new snapshot is made; readers never take it.
-    appender: Mutex<Appender>,
+    /// The turn is held while a new snapshot is made; readers never take it.
+    publication: Publication<ArcSwap<Snapshot>, Mutex<Appender>>,
     pub(super) subscribers: Subscribers,
 }
 
@@ -127,16 +127,6 @@ pub struct Outcome {
     pub below_floor: u64,
 }
 
-impl Default for Inner {
-    fn default() -> Self {
-        Self {
-            current: ArcSwap::from_pointee(Snapshot::default()),
-            appender: Mutex::default(),
-            subscribers: Subscribers::default(),
-        }
-    }
-}
-
 impl Store {
     /// An empty store without a ceiling.
     pub fn new() -> Self {
@@ -153,7 +143,7 @@ impl Store {
 
     /// The current moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.inner.current.load_full()
+        self.inner.publication.current()
     }
 
     /// Rows that were left out so far, by reason.
@@ -208,7 +198,7 @@ impl Store {
     /// Begins an append that is given row by row. There is one at a time: a second caller waits.
     pub fn begin(&self) -> Append<'_> {
         let appender = self.appender();
-        let next = Snapshot::clone(&self.inner.current.load());
+        let next = Snapshot::clone(&self.snapshot());
         Append::new(self, appender, next)
     }
 
@@ -221,7 +211,7 @@ impl Store {
         loading: Loading,
     ) {
         let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.inner.current.load());
+        let mut next = Snapshot::clone(&self.snapshot());
         let above = next.parts.first().map(|p| p.low).or_else(|| next.recent.rows.first().map(|t| t.head.id));
         let high = above.map_or_else(|| segment.id_range().map_or(low, |(_, high)| high), |above| above - 1);
         for (defect, count) in skipped {
@@ -243,7 +233,7 @@ impl Store {
     /// Puts the parts of a snapshot file in place of nothing.
     pub(crate) fn adopt(&self, parts: Vec<Part>, floor: i64, loading: Loading) {
         let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.inner.current.load());
+        let mut next = Snapshot::clone(&self.snapshot());
         for part in parts {
             appender.aggregates.add_part(&part);
             next.transmission_count += part.len() as u64;
@@ -267,7 +257,7 @@ impl Store {
     /// Puts these rows in place of those with their keys; returns how many differed.
     pub fn update_nodes(&self, changed: Vec<Node>) -> usize {
         let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.inner.current.load());
+        let mut next = Snapshot::clone(&self.snapshot());
         let (nodes, count) = next.nodes.with(changed);
         if count > 0 {
             next.nodes = Arc::new(nodes);
@@ -299,7 +289,7 @@ impl Store {
     /// Puts these observers in place of those known; false when nothing differed.
     pub fn set_observers(&self, observers: Observers) -> bool {
         let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.inner.current.load());
+        let mut next = Snapshot::clone(&self.snapshot());
         if next.observers.same_as(&observers) {
             return false;
         }
@@ -341,7 +331,7 @@ impl Store {
 
     pub(super) fn change(&self, edit: impl FnOnce(&mut Snapshot)) {
         let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.inner.current.load());
+        let mut next = Snapshot::clone(&self.snapshot());
         edit(&mut next);
         self.publish(&mut appender, &mut next);
     }
@@ -350,14 +340,11 @@ impl Store {
     pub(super) fn publish(&self, appender: &mut Appender, next: &mut Snapshot) -> Arc<Snapshot> {
         appender.aggregates.publish(next);
         next.version += 1;
-        let snapshot = Arc::new(std::mem::take(next));
-        self.inner.current.store(Arc::clone(&snapshot));
-        snapshot
+        self.inner.publication.publish::<_, Appender>(appender, std::mem::take(next))
     }
 
     pub(super) fn appender(&self) -> MutexGuard<'_, Appender> {
-        // A panicking appender published nothing: the state it leaves is the last published one.
-        self.inner.appender.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.publication.turn()
     }
 }
 

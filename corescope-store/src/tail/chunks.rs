@@ -33,6 +33,11 @@ const OBSERVATIONS: i64 = 700_000;
 
 /// Looks at the tables and cuts them.
 pub(super) fn plan(connection: &Connection) -> rusqlite::Result<Plan> {
+    plan_below(connection, i64::MAX)
+}
+
+/// The same for transmissions with ids below a floor.
+pub(super) fn plan_below(connection: &Connection, floor: i64) -> rusqlite::Result<Plan> {
     let ends = |table: &str| {
         // One lookup each at both ends of the table's tree.
         let sql = format!("SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})");
@@ -42,11 +47,14 @@ pub(super) fn plan(connection: &Connection) -> rusqlite::Result<Plan> {
     let (Some(first), Some(last)) = ends("transmissions")? else {
         return Ok(Plan { last_observation: ends("observations")?.1.unwrap_or(0), ..Plan::default() });
     };
+    let last = last.min(floor.saturating_sub(1));
     let (first_observation, last_observation) = match ends("observations")? {
         (Some(first), Some(last)) => (first, last),
         _ => (0, 0),
     };
-    let expected: i64 = connection.query_row("SELECT count(*) FROM transmissions", [], |row| row.get(0))?;
+    let expected: i64 =
+        connection
+            .query_row("SELECT count(*) FROM transmissions WHERE id <= ?1", [last], |row| row.get(0))?;
     let ids = last.saturating_sub(first).saturating_add(1);
     let observation_ids = last_observation.saturating_sub(first_observation).saturating_add(1);
     let per_transmission = (observation_ids / ids.max(1)).max(1);

@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod chunks;
+mod cold;
 mod follow;
 mod load;
 mod resume;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use cold::{Answer, query_whole};
 pub use follow::{Follower, Options, follow};
 pub use wake::Wake;
 

@@ -1,0 +1,69 @@
+//! Single transmissions with their observations, for what is not in memory.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::rows::{Columns, observation, transmission};
+use crate::memory::OwnedTransmission;
+
+/// The transmission with this id and its observations; `None` when there is none, or it cannot be read.
+///
+/// # Errors
+///
+/// What SQLite reports. Observations that cannot be read are left out.
+pub fn transmission_by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<OwnedTransmission>> {
+    let columns = Columns::of(connection)?;
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {} FROM transmissions WHERE id = ?1", columns.transmissions))?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let Ok(mut owned) = transmission(row).and_then(|row| OwnedTransmission::new(&row)) else {
+        return Ok(None);
+    };
+    let last_seen = owned.last_seen;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM observations WHERE transmission_id = ?1 ORDER BY id",
+        columns.observations
+    ))?;
+    let mut rows = statement.query([id])?;
+    while let Some(row) = rows.next()? {
+        // A defect of an observation is told when the store is loaded.
+        let _ = observation(row).and_then(|row| owned.put(&row));
+    }
+    owned.last_seen = last_seen;
+    Ok(Some(owned))
+}
+
+/// The transmission with this content hash (any letter case).
+///
+/// # Errors
+///
+/// What SQLite reports.
+pub fn transmission_by_hash(
+    connection: &Connection,
+    hash: &str,
+) -> rusqlite::Result<Option<OwnedTransmission>> {
+    let mut find = connection.prepare_cached("SELECT id FROM transmissions WHERE hash = ?1")?;
+    // The two spellings that occur, by the index.
+    for spelling in [hash.to_ascii_lowercase(), hash.to_ascii_uppercase()] {
+        if let Some(id) = find.query_row([spelling], |row| row.get(0)).optional()? {
+            return transmission_by_id(connection, id);
+        }
+    }
+    Ok(None)
+}
+
+/// The transmission that an observation is of.
+///
+/// # Errors
+///
+/// What SQLite reports.
+pub fn transmission_of_observation(
+    connection: &Connection,
+    id: i64,
+) -> rusqlite::Result<Option<OwnedTransmission>> {
+    let of: Option<Option<i64>> = connection
+        .prepare_cached("SELECT transmission_id FROM observations WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    of.flatten().map_or(Ok(None), |of| transmission_by_id(connection, of))
+}
