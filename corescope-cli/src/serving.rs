@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use corescope_core::config::Config;
 use corescope_store::db::{self, OpenError};
-use corescope_store::memory::Store;
+use corescope_store::memory::{Store, available_memory};
 use corescope_store::{schema, tail};
 use corescope_web::server::{self, Options, ServeError};
 use corescope_web::{App, AppState, Clock, api};
@@ -64,9 +64,9 @@ impl Serving {
             )
         })?;
         let address = listener.local_addr()?;
-        let store = Store::new();
-        let follower =
-            tail::follow(&place.paths.db, store.clone(), tail::Options { poll, ..tail::Options::default() })?;
+        let store = store_within(place);
+        let follow = tail::Options { poll, snapshot: snapshot_of(place), ..tail::Options::default() };
+        let follower = tail::follow(&place.paths.db, store.clone(), follow)?;
         let state = App::new(clock, options, place.config.clone(), place.paths.clone(), store);
         let router = api::router(state.clone());
         let task = tokio::spawn(server::serve(state.clone(), router, listener));
@@ -180,4 +180,21 @@ pub async fn until_stopped(mut reload: impl FnMut()) -> io::Result<()> {
             _ = hangup.recv() => reload(),
         }
     }
+}
+
+/// A store that stays within the configured ceiling, or half of what there is.
+fn store_within(place: &Place) -> Store {
+    let configured =
+        place.config.packet_store.max_memory_mb.map(|mb| usize::try_from(mb).unwrap_or(usize::MAX));
+    let ceiling = match configured {
+        Some(mb) if mb > 0 => Some(mb.saturating_mul(1 << 20)),
+        _ => available_memory().map(|bytes| bytes / 2),
+    };
+    ceiling.map_or_else(Store::new, Store::with_budget)
+}
+
+/// The snapshot file, for a database that lies in its data folder: a lone file gets none beside it.
+fn snapshot_of(place: &Place) -> Option<std::path::PathBuf> {
+    let paths = &place.paths;
+    (paths.db.parent() == paths.snapshot.parent()).then(|| paths.snapshot.clone())
 }

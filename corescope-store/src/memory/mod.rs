@@ -33,7 +33,7 @@ pub use aggregate::{Activity, Aggregate, Counters, NodeActivity, ObserverActivit
 pub use append::Append;
 pub use fields::PacketFields;
 pub use graph::{Edge, EdgeRow, Graph};
-pub use memory_use::MemoryUse;
+pub use memory_use::{MemoryUse, available_memory};
 pub use nodes::{Node, Nodes};
 pub use observers::{Observer, Observers};
 pub use owned::{Defect, MOST_TEXT, OwnedTransmission};
