@@ -3,13 +3,15 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::Failure;
+use crate::{Exit, Failure};
 
 /// An open database, and the copy that is read in its place, if one had to be made.
 pub(crate) struct Untouched {
@@ -82,15 +84,51 @@ impl Copy {
                 format!("cannot make a folder in {} for a copy", std::env::temp_dir().display())
             })?;
         let copy = Self { database: folder.join("copy.db"), folder };
+        for _ in 0..ATTEMPTS {
+            let before = Generation::of(path);
+            copy.take(path)?;
+            if Generation::of(path) == before {
+                return Ok(copy);
+            }
+        }
+        let what =
+            "it is being written faster than it can be copied; make a copy with `corescope-cli backup`";
+        Err(Failure::msg(Exit::Io, format_args!("cannot read {}: {what}", path.display())))
+    }
+
+    fn take(&self, path: &Path) -> Result<(), Failure> {
         for end in ["", "-wal", "-journal"] {
-            let from = beside(path, end);
+            let (from, to) = (beside(path, end), beside(&self.database, end));
             if from.exists() {
-                fs::copy(&from, beside(&copy.database, end)).with_context(|| {
-                    format!("cannot copy {} to {}", from.display(), copy.folder.display())
+                fs::copy(&from, &to).with_context(|| {
+                    format!("cannot copy {} to {}", from.display(), self.folder.display())
                 })?;
             }
         }
-        Ok(copy)
+        Ok(())
+    }
+}
+
+/// How often a copy is tried while the database is being written.
+const ATTEMPTS: usize = 5;
+
+/// What changes when a writer moves its -wal into the database: then a copy of the one does not
+/// fit a copy of the other. Mere additions to the -wal do no harm.
+#[derive(PartialEq, Eq)]
+struct Generation {
+    database: Option<(SystemTime, u64)>,
+    wal_header: Vec<u8>,
+}
+
+impl Generation {
+    fn of(path: &Path) -> Self {
+        let about = fs::metadata(path).ok();
+        let database = about.and_then(|about| Some((about.modified().ok()?, about.len())));
+        let mut wal_header = Vec::new();
+        if let Ok(wal) = fs::File::open(beside(path, "-wal")) {
+            let _ = wal.take(32).read_to_end(&mut wal_header);
+        }
+        Self { database, wal_header }
     }
 }
 
