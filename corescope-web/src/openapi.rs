@@ -39,7 +39,7 @@ use crate::live;
         scope_stats::scope_stats, audio_lab::buckets, ledger::ledger,
         admin::prune::prune, admin::prune::status, admin::dropped::dropped, admin::backup::backup,
     ),
-    components(schemas(live::ServerMessage, live::ClientMessage, crate::error::ErrorBody)),
+    components(schemas(live::ServerMessage, live::ClientMessage, crate::error::ErrorBody, crate::decode_service::DecryptedSchema)),
     modifiers(&Keys)
 )]
 struct Document;

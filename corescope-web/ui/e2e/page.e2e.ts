@@ -239,7 +239,7 @@ describe("the shell", () => {
       () => page.keyboard.press("Control+k"),
       () => palette.isVisible(),
     );
-    await page.getByRole("combobox").fill("observ");
+    await palette.getByRole("combobox").fill("observ");
     await page.keyboard.press("Enter");
     await until(
       "the observers are listed",

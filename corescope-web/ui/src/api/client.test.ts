@@ -33,14 +33,14 @@ describe("the client", () => {
       Response.json({ total: 1 }, { headers: { ETag: '"v1"' } }),
       new Response(null, { status: 304 }),
     );
-    expect(await getJson("api/one")).toEqual({ total: 1 });
-    expect(await getJson("api/one")).toEqual({ total: 1 });
+    expect(await getJson("/api/stats")).toEqual({ total: 1 });
+    expect(await getJson("/api/stats")).toEqual({ total: 1 });
     expect(requests.map((r) => r.headers.get("If-None-Match"))).toEqual([null, '"v1"']);
   });
 
   it("asks once for what is asked for twice at the same time", async () => {
     answers.push(Response.json({ n: 1 }));
-    const [a, b] = await Promise.all([getJson("api/two"), getJson("api/two")]);
+    const [a, b] = await Promise.all([getJson("/api/observers"), getJson("/api/observers")]);
     expect(a).toBe(b);
     expect(requests).toHaveLength(1);
   });
@@ -52,7 +52,7 @@ describe("the client", () => {
         { status: 400 },
       ),
     );
-    const error = await getJson("api/three").catch((e: unknown) => e);
+    const error = await getJson("/api/packets").catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({
       message: "a value is missing",
@@ -65,11 +65,11 @@ describe("the client", () => {
 
   it("has words for an answer that is no JSON, and for none", async () => {
     answers.push(new Response("<html>", { status: 502, headers: { "Retry-After": "5" } }));
-    expect(await postJson("api/four", {}).catch((e: unknown) => e)).toMatchObject({
+    expect(await postJson("/api/v2/decode", {}).catch((e: unknown) => e)).toMatchObject({
       status: 502,
       retryAfter: 5,
     });
-    expect(await getJson("api/five").catch((e: unknown) => e)).toMatchObject({
+    expect(await getJson("/api/nodes").catch((e: unknown) => e)).toMatchObject({
       status: 0,
       message: "The server does not answer.",
     });

@@ -1,3 +1,40 @@
+import type { paths } from "./schema";
+
+type JsonOf<R> = R extends { 200: { content: { "application/json": infer Body } } } ? Body : never;
+
+/** Paths of the API's description that answer a GET with JSON. */
+export type GetPath = {
+  [P in keyof paths]: paths[P] extends { get: { responses: infer R } }
+    ? [JsonOf<R>] extends [never]
+      ? never
+      : P
+    : never;
+}[keyof paths];
+
+/** What such a path answers. */
+export type Answer<P extends GetPath> = paths[P] extends { get: { responses: infer R } } ? JsonOf<R> : never;
+
+/** Paths that take JSON by POST and answer with it. */
+export type PostPath = {
+  [P in keyof paths]: paths[P] extends {
+    post: { requestBody: { content: { "application/json": unknown } }; responses: infer R };
+  }
+    ? [JsonOf<R>] extends [never]
+      ? never
+      : P
+    : never;
+}[keyof paths];
+
+type PostBody<P extends PostPath> = paths[P] extends {
+  post: { requestBody: { content: { "application/json": infer B } } };
+}
+  ? B
+  : never;
+type PostAnswer<P extends PostPath> = paths[P] extends { post: { responses: infer R } } ? JsonOf<R> : never;
+
+/** Values of a query; empty ones are left out. */
+export type Query = Readonly<Record<string, string | number>>;
+
 /** A request that did not end well, in words for the reader. */
 export class ApiError extends Error {
   constructor(
@@ -30,22 +67,32 @@ const running = new Map<string, Promise<unknown>>();
 /** The folder the page came from: it may be served below a path. */
 const base = (): URL => new URL("./", location.href);
 
-/** An address of the API with its query; empty values are left out. */
-export function address(path: string, query: Readonly<Record<string, string | number>> = {}): string {
+/** The address of a path below the page, with its query; empty values are left out. */
+export function address(path: string, query: Query = {}): string {
   const url = new URL(path.replace(/^\//, ""), base());
   for (const [key, value] of Object.entries(query))
     if (value !== "") url.searchParams.set(key, String(value));
   return url.href;
 }
 
-/** Reads JSON. Identical requests at the same time are one; an unchanged answer (304) is taken from memory. */
-export function getJson<T>(path: string, query: Readonly<Record<string, string | number>> = {}): Promise<T> {
-  const url = address(path, query);
+/**
+ * Reads JSON. `params` fill the braces of the path. Identical requests at the same time are one; an unchanged answer (304) is
+ * taken from memory.
+ */
+export function getJson<P extends GetPath>(
+  path: P,
+  query: Query = {},
+  params: Readonly<Record<string, string>> = {},
+): Promise<Answer<P>> {
+  const url = address(
+    path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "")),
+    query,
+  );
   const shared = running.get(url);
-  if (shared) return shared as Promise<T>;
+  if (shared) return shared as Promise<Answer<P>>;
   const request = conditionalGet(url).finally(() => running.delete(url));
   running.set(url, request);
-  return request as Promise<T>;
+  return request as Promise<Answer<P>>;
 }
 
 async function conditionalGet(url: string): Promise<unknown> {
@@ -72,13 +119,13 @@ function keep(url: string, value: Kept): void {
 }
 
 /** Sends JSON and reads JSON. */
-export async function postJson<T>(path: string, body: unknown): Promise<T> {
+export async function postJson<P extends PostPath>(path: P, body: PostBody<P>): Promise<PostAnswer<P>> {
   const response = await send(address(path), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  return (await readJson(response)) as T;
+  return (await readJson(response)) as PostAnswer<P>;
 }
 
 async function send(url: string, init: RequestInit): Promise<Response> {

@@ -1,4 +1,5 @@
 import { postJson } from "./client";
+import type { Tree, TreeNode } from "./types";
 import type { Field, Tint } from "../lib/field-tree";
 import { bytesOf } from "../lib/hex";
 
@@ -20,29 +21,6 @@ export interface Dissection {
   readonly spaces: readonly Space[];
   /** Ids of the fields that start folded. */
   readonly folded: readonly string[];
-}
-
-/** A node of the tree as the server writes it. */
-export interface TreeNode {
-  readonly name: string;
-  readonly offset: number;
-  readonly length: number;
-  readonly bits?: readonly number[] | null;
-  readonly meaning?: string | null;
-  readonly fields?: readonly TreeNode[] | null;
-  readonly decrypted?: {
-    readonly key: string;
-    readonly plaintext: string;
-    readonly fields: readonly TreeNode[];
-  } | null;
-}
-
-/** The tree of one frame as the server writes it. */
-export interface Tree {
-  readonly summary?: string | null;
-  readonly message?: string | null;
-  readonly issues?: readonly { readonly offset: number; readonly field: string; readonly message: string }[];
-  readonly fields: readonly TreeNode[];
 }
 
 /** Groups with more children than this start folded: long paths and the like. */
@@ -113,14 +91,10 @@ function sentence(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-interface DecodeAnswer {
-  readonly packets: readonly { readonly tree?: Tree | null; readonly error?: string | null }[];
-}
-
 /** Asks the server to take a frame apart. A `channel` whose key follows from its name (`#…`) is tried for its message. */
 export async function dissect(hex: string, channel = ""): Promise<Dissection> {
   const channels = channel.startsWith("#") ? [channel] : [];
-  const answer = await postJson<DecodeAnswer>("api/v2/decode", { hex, channels, verify: true });
+  const answer = await postJson("/api/v2/decode", { hex, channels, verify: true });
   const first = answer.packets[0];
   if (!first?.tree) throw new Error(first?.error ?? "the server found no frame in it");
   return dissectionOf(first.tree, hex);

@@ -1,4 +1,4 @@
-import type { Observation, Packet } from "./types";
+import type { Packet, ShortObservation } from "./types";
 
 /** What the live socket (version 2) says, taken apart and checked. `cursor` resumes behind the message. */
 export type LiveMessage =
@@ -11,7 +11,7 @@ export type LiveMessage =
       /** Observations there are now. */
       readonly count: number;
       /** The new ones, newest first. */
-      readonly observations: readonly Observation[];
+      readonly observations: readonly ShortObservation[];
     }
   | { readonly kind: "filter"; readonly cursor: string; readonly filter: string }
   | { readonly kind: "gap"; readonly cursor: string }
@@ -46,7 +46,7 @@ export function readMessage(text: string): LiveMessage {
             cursor,
             hash: textOf(data, "hash"),
             count: typeof data["observation_count"] === "number" ? data["observation_count"] : 0,
-            observations: data["observations"] as readonly Observation[],
+            observations: data["observations"] as readonly ShortObservation[],
           }
         : OTHER;
     case "gap":

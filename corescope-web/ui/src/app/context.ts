@@ -4,7 +4,7 @@ import { useContext } from "preact/hooks";
 import { getJson } from "../api/client";
 import type { LiveFeed } from "../api/live";
 import { Directory } from "./nodes";
-import type { Observer, ObserverPage, Stats } from "../api/types";
+import type { Observer, Stats } from "../api/types";
 
 /** What every page may use: the live socket, the server's clock, and the few lists that the shell asks for anyway. */
 export class AppState {
@@ -28,7 +28,7 @@ export class AppState {
   /** Reads the observers, and from their answer the server's clock. Failing is not an error here: the pages say it where it matters. */
   async readObservers(): Promise<void> {
     try {
-      const page = await getJson<ObserverPage>("api/observers");
+      const page = await getJson("/api/observers");
       const server = Date.parse(page.server_time);
       // Whole seconds on the wire: a difference below two is none.
       if (Number.isFinite(server) && Math.abs(server - Date.now()) > 2_000)
@@ -42,7 +42,7 @@ export class AppState {
   /** Reads the counters of the header. */
   async readStats(): Promise<void> {
     try {
-      this.stats.value = await getJson<Stats>("api/stats");
+      this.stats.value = await getJson("/api/stats");
     } catch {
       // The counters are left out until an answer comes.
     }

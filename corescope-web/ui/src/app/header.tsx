@@ -43,9 +43,7 @@ export function Header({ title, note = "" }: { title: string; note?: string }) {
         >
           <Icon name="search" />
           <span>Node, hash, key, command</span>
-          <span class="kbd" aria-hidden="true">
-            Ctrl K
-          </span>
+          <span class="kbd" data-keys="Ctrl K" />
         </button>
         <button
           type="button"

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { getJson } from "../api/client";
-import type { Node, NodePage } from "../api/types";
+import type { Node } from "../api/types";
 import { HopIndex } from "../lib/hops";
 
 /** Nodes of one request; the API allows up to 2000. */
@@ -45,7 +45,7 @@ export class Directory {
     try {
       const all: Node[] = [];
       for (let page = 0; page < PAGES_MAX; page++) {
-        const answer = await getJson<NodePage>("api/nodes", {
+        const answer = await getJson("/api/nodes", {
           limit: PAGE,
           offset: page * PAGE,
           sortBy: "lastSeen",

@@ -1,8 +1,8 @@
 /** What a node must tell to be a hop. */
 export interface HopNode {
   readonly public_key: string;
-  readonly name: string | null;
-  readonly role: string | null;
+  readonly name?: string | null;
+  readonly role?: string | null;
 }
 
 /** How sure the name of a hop is. */

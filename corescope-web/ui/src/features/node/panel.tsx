@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ApiError, getJson } from "../../api/client";
-import type { Node, NodeHealth } from "../../api/types";
+import type { HealthNode, Node, NodeHealth } from "../../api/types";
 import { useApp } from "../../app/context";
 import { ago, clock, count, dayClock, hexGroups, parseTime, utc } from "../../lib/format";
 import { asPlace, distanceKm, type Place } from "../../lib/geo";
@@ -30,7 +30,7 @@ export function NodeInspector({ nodeKey, onClose }: { nodeKey: string; onClose: 
   useEffect(() => {
     let current = true;
     loaded.value = { kind: "loading" };
-    getJson<NodeHealth>(`api/nodes/${encodeURIComponent(nodeKey)}/health`)
+    getJson("/api/nodes/{pubkey}/health", {}, { pubkey: nodeKey })
       .then((health) => {
         if (current) loaded.value = { kind: "ready", health };
       })
@@ -44,7 +44,7 @@ export function NodeInspector({ nodeKey, onClose }: { nodeKey: string; onClose: 
   const state = loaded.value;
   // The directory knows the node at once, and more of it: hash size and relays.
   const listed = app.directory.nodes.value.find((n) => n.public_key === nodeKey);
-  const node = listed ?? (state.kind === "ready" ? state.health.node : null);
+  const node = listed ?? (state.kind === "ready" ? whole(state.health.node) : null);
   const unknown = state.kind === "failed" && state.error instanceof ApiError && state.error.status === 404;
   return (
     <Inspector
@@ -79,6 +79,13 @@ export function NodeInspector({ nodeKey, onClose }: { nodeKey: string; onClose: 
       {state.kind === "ready" ? <Heard health={state.health} /> : null}
     </Inspector>
   );
+}
+
+/** A key of which only packets are known, as a node. */
+function whole(node: HealthNode): Node {
+  return "advert_count" in node
+    ? node
+    : { ...node, advert_count: 0, foreign: false, hash_size_inconsistent: false };
 }
 
 const ROLE_WORDS: Record<Role, string> = {
@@ -185,7 +192,7 @@ function Who({ node }: { node: Node }) {
 function Heard({ health }: { health: NodeHealth }) {
   const app = useApp();
   const now = app.nowMs.value;
-  const own = asPlace(health.node.lat, health.node.lon);
+  const own = "lat" in health.node ? asPlace(health.node.lat, health.node.lon) : null;
   const places = new Map<string, Place>();
   for (const observer of app.observers.value ?? []) {
     const place = asPlace(observer.lat, observer.lon);

@@ -194,8 +194,8 @@ function columnsFor(nowMs: number): Column<Observer>[] {
       key: "noise",
       label: "Noise dBm",
       class: "num c-up",
-      by: (o) => o.noise_floor,
-      cell: (o) => (o.noise_floor === null ? <span class="muted">–</span> : signed(o.noise_floor, 0)),
+      by: (o) => o.noise_floor ?? null,
+      cell: (o) => (o.noise_floor == null ? <span class="muted">–</span> : signed(o.noise_floor, 0)),
     },
     {
       key: "last",

@@ -1,4 +1,4 @@
-import type { PacketDetail } from "../../api/types";
+import type { Packet } from "../../api/types";
 import { plural, signed, span } from "../../lib/format";
 import { asPlace } from "../../lib/geo";
 import { bytesOf } from "../../lib/hex";
@@ -8,7 +8,7 @@ import { airtimeMs, parseRadio } from "../../lib/signal";
 import { type Reception, spreadSeconds } from "./observations";
 
 interface Props {
-  readonly detail: PacketDetail;
+  readonly packet: Packet;
   readonly reception: Reception | undefined;
   readonly list: readonly Reception[];
   /** `radio` text of the observer that heard it. */
@@ -17,13 +17,13 @@ interface Props {
 }
 
 /** The figures of a packet as the chosen observer heard it. */
-export function Facts({ detail, reception, list, radio, decoded }: Props) {
-  const bytes = bytesOf(reception?.rawHex || (detail.packet.raw_hex ?? ""))?.length ?? 0;
+export function Facts({ packet, reception, list, radio, decoded }: Props) {
+  const bytes = bytesOf(reception?.rawHex || (packet.raw_hex ?? ""))?.length ?? 0;
   const settings = parseRadio(radio);
   const observers = new Set(list.map((r) => r.observerId)).size;
   const spread = spreadSeconds(list);
   const place = asPlace(decoded.lat, decoded.lon);
-  const { snr, rssi } = reception ?? { snr: detail.packet.snr, rssi: detail.packet.rssi };
+  const { snr = null, rssi = null } = reception ?? packet;
   const facts: [string, string, string?][] = [
     ["SNR", snr === null ? "not given" : `${signed(snr, 2, true)} dB`],
     ["RSSI", rssi === null ? "not given" : `${signed(rssi, 0)} dBm`],
@@ -35,11 +35,11 @@ export function Facts({ detail, reception, list, radio, decoded }: Props) {
           `SF ${settings.spreadingFactor}, ${settings.bandwidthKhz} kHz, 4/${settings.codingRate}, as the observer reports`,
         ]
       : ["Airtime", "unknown", "The observer did not report its radio settings"],
-    ["Route", routeName(detail.packet.route_type).toLowerCase().replaceAll("_", " ")],
+    ["Route", routeName(packet.route_type).toLowerCase().replaceAll("_", " ")],
     ["Heard", list.length > 1 ? plural(list.length, "time") : "once", `by ${plural(observers, "observer")}`],
     ["Spread", list.length > 1 ? (spread < 1 ? "under 1 s" : span(spread)) : "–"],
   ];
-  if (isTransport(detail.packet.route_type)) facts.push(["Scope", detail.packet.scope_name || "unknown"]);
+  if (isTransport(packet.route_type)) facts.push(["Scope", packet.scope_name || "unknown"]);
   else if (place) facts.push(["Place", `${place.lat.toFixed(4)}, ${place.lon.toFixed(4)}`]);
   else if (decoded.signatureValid !== undefined)
     facts.push(["Signature", decoded.signatureValid ? "valid" : "not valid"]);

@@ -1,4 +1,4 @@
-import type { Observation, PacketDetail } from "../../api/types";
+import type { Observation, Packet } from "../../api/types";
 import { parseTime } from "../../lib/format";
 import { frameWithPath } from "../../lib/frame-path";
 import { parseHops } from "../../lib/packet";
@@ -20,9 +20,9 @@ export interface Reception {
 }
 
 /** The receptions of a packet, earliest first. */
-export function receptions(detail: PacketDetail): Reception[] {
-  const raw = detail.packet.raw_hex ?? "";
-  const list = (detail.observations ?? []).map((o) => receptionOf(o, raw));
+export function receptions(packet: Packet, observations: readonly Observation[]): Reception[] {
+  const raw = packet.raw_hex ?? "";
+  const list = observations.map((o) => receptionOf(o, raw));
   return list.sort((a, b) => (a.timeMs ?? 0) - (b.timeMs ?? 0) || a.id - b.id);
 }
 
@@ -32,8 +32,8 @@ function receptionOf(o: Observation, rawHex: string): Reception {
     observerId: o.observer_id ?? "",
     observer: o.observer_name || (o.observer_id ?? "unknown observer"),
     region: o.observer_iata ?? "",
-    snr: o.snr,
-    rssi: o.rssi,
+    snr: o.snr ?? null,
+    rssi: o.rssi ?? null,
     hops: parseHops(o.path_json),
     resolved: o.resolved_path ?? [],
     timeMs: parseTime(o.timestamp),

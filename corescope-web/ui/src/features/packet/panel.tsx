@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { getJson } from "../../api/client";
-import type { PacketDetail } from "../../api/types";
+import type { Packet, PacketDetail } from "../../api/types";
 import { useApp } from "../../app/context";
 import { useHops } from "../../app/hops";
-import { openParam, route, setQuery } from "../../app/router";
+import { formatRoute, go, openParam, route, setQuery } from "../../app/router";
 import { parseDecoded } from "../../lib/packet";
 import { payloadKind } from "../../lib/payload";
 import { Icon } from "../../ui/icon";
@@ -16,13 +16,13 @@ import { Facts } from "./facts";
 import { Frame } from "../../ui/frame";
 import { Message } from "./message";
 import { ObservationLine, ObservationStrip, ObservationTable } from "./observation-views";
-import { chosenIndex, receptions } from "./observations";
+import { chosenIndex, type Reception, receptions } from "./observations";
 import "./packet.css";
 
 type Loaded =
   | { readonly kind: "loading" }
   | { readonly kind: "failed"; readonly error: unknown }
-  | { readonly kind: "ready"; readonly detail: PacketDetail };
+  | { readonly kind: "ready"; readonly packet: Packet; readonly list: readonly Reception[] };
 
 /** The inspector of one packet, by hash. */
 export function PacketInspector({ hash }: { hash: string }) {
@@ -31,9 +31,13 @@ export function PacketInspector({ hash }: { hash: string }) {
   useEffect(() => {
     let current = true;
     loaded.value = { kind: "loading" };
-    getJson<PacketDetail>(`api/packets/${encodeURIComponent(hash)}`)
-      .then((detail) => {
-        if (current) loaded.value = { kind: "ready", detail };
+    getJson("/api/packets/{id}", {}, { id: hash })
+      .then(({ packet, observations = [] }) => {
+        if (!current) return;
+        if (isWhole(packet)) loaded.value = { kind: "ready", packet, list: receptions(packet, observations) };
+        // The address named an observation by its number, as old links do.
+        else
+          go(formatRoute("packets", packet.hash, [...route.value.query, ["obs", String(packet.id)]]), true);
       })
       .catch((error: unknown) => {
         if (current) loaded.value = { kind: "failed", error };
@@ -43,7 +47,7 @@ export function PacketInspector({ hash }: { hash: string }) {
     };
   }, [hash, again.value]);
   const state = loaded.value;
-  const packet = state.kind === "ready" ? state.detail.packet : null;
+  const packet = state.kind === "ready" ? state.packet : null;
   const close = (): void => openParam("", { obs: "" });
   return (
     <Inspector
@@ -77,19 +81,22 @@ export function PacketInspector({ hash }: { hash: string }) {
           retry={() => again.value++}
         />
       ) : null}
-      {state.kind === "ready" ? <PacketBody detail={state.detail} /> : null}
+      {state.kind === "ready" ? <PacketBody packet={state.packet} list={state.list} /> : null}
     </Inspector>
   );
 }
 
-function PacketBody({ detail }: { detail: PacketDetail }) {
+function isWhole(subject: PacketDetail["packet"]): subject is Packet {
+  return "observation_count" in subject;
+}
+
+function PacketBody({ packet, list }: { packet: Packet; list: readonly Reception[] }) {
   const hops = useHops();
   const app = useApp();
   const tab = useSignal<"fields" | "observations" | "json">("fields");
-  const list = receptions(detail);
   const at = chosenIndex(list, route.value.query.get("obs"));
   const chosen = list[at];
-  const decoded = parseDecoded(detail.packet.decoded_json);
+  const decoded = parseDecoded(packet.decoded_json);
   const choose = (index: number): void => setQuery({ obs: String(list[index]?.id ?? "") });
   const radio = app.observers.value?.find((o) => o.id === chosen?.observerId)?.radio;
   const TABS = [
@@ -99,14 +106,14 @@ function PacketBody({ detail }: { detail: PacketDetail }) {
   ] as const;
   return (
     <>
-      <Message packet={detail.packet} decoded={decoded} />
+      <Message packet={packet} decoded={decoded} />
       <ObservationLine list={list} at={at} onChoose={choose} />
       <ObservationStrip list={list} at={at} onChoose={choose} />
-      <Facts detail={detail} reception={chosen} list={list} radio={radio} decoded={decoded} />
+      <Facts packet={packet} reception={chosen} list={list} radio={radio} decoded={decoded} />
       <div class="ipath">
         <Path
-          hops={chosen?.hops ?? detail.path}
-          resolved={chosen?.resolved.length ? chosen.resolved : (detail.packet.resolved_path ?? [])}
+          hops={chosen?.hops ?? []}
+          resolved={chosen?.resolved.length ? chosen.resolved : (packet.resolved_path ?? [])}
           index={hops}
         />
       </div>
@@ -125,11 +132,11 @@ function PacketBody({ detail }: { detail: PacketDetail }) {
         ))}
       </div>
       {tab.value === "fields" ? (
-        <Frame hex={chosen?.rawHex || (detail.packet.raw_hex ?? "")} channel={decoded.channel} />
+        <Frame hex={chosen?.rawHex || (packet.raw_hex ?? "")} channel={decoded.channel} />
       ) : null}
       {tab.value === "observations" ? <ObservationTable list={list} at={at} onChoose={choose} /> : null}
       {tab.value === "json" ? (
-        <pre class="json">{JSON.stringify({ ...detail.packet, decoded_json: decoded }, null, 2)}</pre>
+        <pre class="json">{JSON.stringify({ ...packet, decoded_json: decoded }, null, 2)}</pre>
       ) : null}
     </>
   );

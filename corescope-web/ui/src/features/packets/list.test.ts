@@ -4,6 +4,8 @@ import type { Packet, PacketPage } from "../../api/types";
 import { HELD_MAX, PAGE_ROWS, PacketList } from "./list";
 
 const packet = (n: number, observations = 1): Packet => ({
+  id: n,
+  timestamp: "",
   hash: n.toString(16).padStart(16, "0"),
   first_seen: new Date(1_780_000_000_000 + n * 1000).toISOString(),
   raw_hex: "1508",
@@ -33,7 +35,7 @@ const heard = (n: number, count: number): LiveMessage => ({
       snr: 4,
       rssi: -80,
       path_json: '["AA","BB"]',
-      timestamp: null,
+      timestamp: "2026-06-01T12:00:00.000Z",
     },
   ],
 });

@@ -1,4 +1,4 @@
-import type { Packet, Observation } from "../../api/types";
+import type { ListedPacket, ShortObservation } from "../../api/types";
 import { parseTime } from "../../lib/format";
 import { type Detail, detailOf, parseDecoded, parseHops } from "../../lib/packet";
 
@@ -21,16 +21,16 @@ export interface Row {
 }
 
 /** Reads a row of the API. */
-export function rowOf(packet: Packet): Row {
+export function rowOf(packet: ListedPacket): Row {
   return {
     hash: packet.hash,
     firstMs: parseTime(packet.first_seen),
-    payloadType: packet.payload_type,
-    routeType: packet.route_type,
+    payloadType: packet.payload_type ?? null,
+    routeType: packet.route_type ?? null,
     size: (packet.raw_hex ?? "").length / 2,
-    snr: packet.snr,
+    snr: packet.snr ?? null,
     hops: parseHops(packet.path_json),
-    resolved: packet.resolved_path ?? [],
+    resolved: ("resolved_path" in packet ? packet.resolved_path : null) ?? [],
     observer: packet.observer_name || packet.observer_id || "",
     observations: packet.observation_count,
     detail: detailOf(packet.payload_type, parseDecoded(packet.decoded_json)),
@@ -38,14 +38,14 @@ export function rowOf(packet: Packet): Row {
 }
 
 /** Merges further observations into their row. The longest path speaks for the group, as in the list the server gives. */
-export function mergeObservations(row: Row, observations: readonly Observation[], count: number): void {
+export function mergeObservations(row: Row, observations: readonly ShortObservation[], count: number): void {
   row.observations = Math.max(row.observations, count);
   for (const observation of observations) {
     const hops = parseHops(observation.path_json);
     if (hops.length <= row.hops.length) continue;
     row.hops = hops;
     row.resolved = observation.resolved_path ?? [];
-    row.snr = observation.snr;
+    row.snr = observation.snr ?? null;
     row.observer = observation.observer_name || observation.observer_id || row.observer;
   }
 }

@@ -2,7 +2,6 @@ import { signal } from "@preact/signals";
 import { ApiError, getJson } from "../../api/client";
 import type { LiveMessage } from "../../api/events";
 import type { LiveFeed, LiveListener } from "../../api/live";
-import type { PacketPage } from "../../api/types";
 import { type ListState, PacketList } from "./list";
 import { ALL_TIME, listQuery, type Scope, subscription } from "./scope";
 
@@ -101,12 +100,12 @@ export class PacketSession {
 
   private make(scope: Scope, filter: string): PacketList {
     const query = listQuery(scope, filter, this.nowMs());
-    return new PacketList((offset, limit) => getJson<PacketPage>("api/packets", { ...query, limit, offset }));
+    return new PacketList((offset, limit) => getJson("/api/packets", { ...query, limit, offset }));
   }
 
   private async countAll(run: number, scope: Scope): Promise<void> {
     try {
-      const page = await getJson<PacketPage>("api/packets", {
+      const page = await getJson("/api/packets", {
         ...listQuery(scope, "", this.nowMs()),
         limit: 1,
       });
