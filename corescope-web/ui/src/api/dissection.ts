@@ -87,7 +87,7 @@ function maskOf(bits: readonly number[] | null | undefined): number | null {
 }
 
 function sentence(name: string): string {
-  const words = name.replaceAll("_", " ");
+  const words = name === "path_len" ? "path length" : name.replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

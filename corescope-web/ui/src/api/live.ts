@@ -218,6 +218,6 @@ export class LiveFeed {
   tick(now: number = this.world.nowMs()): void {
     const from = now - RATE_WINDOW_MS;
     while (this.arrivals[0] !== undefined && this.arrivals[0] < from) this.arrivals.shift();
-    this.rate.value = Math.round(this.arrivals.length / (RATE_WINDOW_MS / 100)) / 10;
+    this.rate.value = Math.round((this.arrivals.length * 10_000) / RATE_WINDOW_MS) / 10;
   }
 }

@@ -1289,7 +1289,32 @@ export interface components {
             observations: components["schemas"]["AdvertObservation"][];
         };
         /** @description A reception of an advert. */
-        AdvertObservation: components["schemas"]["ShortObservation"] & {
+        AdvertObservation: {
+            /**
+             * Format: int64
+             * @description Id of the reception.
+             */
+            id: number;
+            /** @description Its region, empty when unknown. */
+            observer_iata: string;
+            /** @description Who heard it. */
+            observer_id?: string | null;
+            /** @description Its name. */
+            observer_name?: string | null;
+            /** @description Path up to this observer: JSON in a string. */
+            path_json?: string | null;
+            /**
+             * Format: double
+             * @description Signal strength, dBm.
+             */
+            rssi?: number | null;
+            /**
+             * Format: double
+             * @description Signal-to-noise ratio, dB.
+             */
+            snr?: number | null;
+            /** @description Reception time, RFC 3339 with milliseconds. */
+            timestamp: string;
             /**
              * Format: int64
              * @description Id of the packet.

@@ -16,7 +16,14 @@ const TINT_CLASS = {
 const LINE_BYTES = 16;
 
 /** Tree and hex of a frame: one model, so that a chosen field lights its bytes and a chosen byte its field. */
-export function Dissector({ dissection }: { readonly dissection: Dissection }) {
+export function Dissector({
+  dissection,
+  nameHop,
+}: {
+  readonly dissection: Dissection;
+  /** Names a hop by its prefix in hex; empty when it is not known. */
+  readonly nameHop?: ((prefix: string) => string) | undefined;
+}) {
   const [chosen, setChosen] = useState("");
   const [hover, setHover] = useState("");
   const [folded, setFolded] = useState<ReadonlySet<string>>(() => new Set(dissection.folded));
@@ -79,6 +86,7 @@ export function Dissector({ dissection }: { readonly dissection: Dissection }) {
             depth={depth}
             chosen={field.id === chosen}
             folded={folded.has(field.id)}
+            nameHop={nameHop}
             bytes={dissection.spaces.find((s) => s.name === field.space)?.bytes}
             onChoose={() => choose(field)}
             onHover={setHover}
@@ -105,17 +113,32 @@ interface LineProps {
   readonly chosen: boolean;
   readonly folded: boolean;
   readonly bytes: Uint8Array | undefined;
+  readonly nameHop: ((prefix: string) => string) | undefined;
   readonly onChoose: () => void;
   readonly onHover: (id: string) => void;
   readonly onFold: () => void;
 }
 
-function FieldLineView({ field, depth, chosen, folded, bytes, onChoose, onHover, onFold }: LineProps) {
+function FieldLineView({
+  field,
+  depth,
+  chosen,
+  folded,
+  bytes,
+  nameHop,
+  onChoose,
+  onHover,
+  onFold,
+}: LineProps) {
   const line = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (chosen) line.current?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
   const parent = field.children.length > 0;
+  const isHop = field.label === "Hop" && field.value === "" && bytes !== undefined;
+  const value = isHop
+    ? (nameHop?.([...bytes.subarray(field.start, field.end)].map(byteHex).join("")) ?? "")
+    : field.value;
   return (
     <div
       ref={line}
@@ -148,8 +171,8 @@ function FieldLineView({ field, depth, chosen, folded, bytes, onChoose, onHover,
           )}
           {field.label}
         </span>
-        <span class="val" title={field.value}>
-          {field.value}
+        <span class="val" title={value}>
+          {value}
         </span>
         {field.issue ? <span class="issue">{field.issue}</span> : null}
       </span>

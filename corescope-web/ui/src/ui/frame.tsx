@@ -11,7 +11,15 @@ type State =
   | { readonly kind: "ready"; readonly dissection: Dissection };
 
 /** A frame, dissected by the server. */
-export function Frame({ hex, channel = "" }: { hex: string; channel?: string }) {
+export function Frame({
+  hex,
+  channel = "",
+  nameHop,
+}: {
+  hex: string;
+  channel?: string;
+  nameHop?: (prefix: string) => string;
+}) {
   const state = useSignal<State>({ kind: "loading" });
   const again = useSignal(0);
   useEffect(() => {
@@ -44,7 +52,7 @@ export function Frame({ hex, channel = "" }: { hex: string; channel?: string }) 
           </span>
         </p>
       ) : null}
-      <Dissector dissection={now.dissection} />
+      <Dissector dissection={now.dissection} nameHop={nameHop} />
     </>
   );
 }

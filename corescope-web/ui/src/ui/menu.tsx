@@ -85,9 +85,9 @@ export function Menu({ class: name, label, button, items, onPick, multiple = fal
         class={name}
         aria-haspopup="listbox"
         aria-expanded={open}
-        aria-label={label}
         onClick={show}
       >
+        <span class="vh">{label}: </span>
         {button}
       </button>
       {open ? (

@@ -77,8 +77,10 @@ export function MapPage({ inspector }: { inspector: ComponentChildren }) {
             without={Math.max(0, without)}
             onSelect={(key) => {
               const spot = spots.value.find((s) => s.key === key);
-              if (spot) handle.current?.show(spot.place);
               select(key);
+              if (innerWidth < 768) dockOpen.value = false;
+              // Once the inspector has taken its room.
+              if (spot) setTimeout(() => handle.current?.show(spot.place), 80);
             }}
             onClose={() => (dockOpen.value = false)}
           />

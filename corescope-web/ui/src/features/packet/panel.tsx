@@ -99,6 +99,12 @@ function PacketBody({ packet, list }: { packet: Packet; list: readonly Reception
   const decoded = parseDecoded(packet.decoded_json);
   const choose = (index: number): void => setQuery({ obs: String(list[index]?.id ?? "") });
   const radio = app.observers.value?.find((o) => o.id === chosen?.observerId)?.radio;
+  const nameHop = (prefix: string): string => {
+    const at = chosen?.hops.findIndex((hop) => hop.toLowerCase() === prefix) ?? -1;
+    const hop = hops.hop(prefix, at >= 0 ? chosen?.resolved[at] : null);
+    if (hop.key) return hop.name;
+    return hop.candidates > 1 ? `one of ${hop.candidates} nodes` : "";
+  };
   const TABS = [
     ["fields", "Fields", 0],
     ["observations", "Observations", list.length],
@@ -132,7 +138,7 @@ function PacketBody({ packet, list }: { packet: Packet; list: readonly Reception
         ))}
       </div>
       {tab.value === "fields" ? (
-        <Frame hex={chosen?.rawHex || (packet.raw_hex ?? "")} channel={decoded.channel} />
+        <Frame hex={chosen?.rawHex || (packet.raw_hex ?? "")} channel={decoded.channel} nameHop={nameHop} />
       ) : null}
       {tab.value === "observations" ? <ObservationTable list={list} at={at} onChoose={choose} /> : null}
       {tab.value === "json" ? (
