@@ -7,6 +7,9 @@ import type { MapColours } from "./palette";
 /** Radius of a role mark, px. */
 export const MARK_RADIUS = 4.6;
 
+/** Radius of the ring around the chosen one, px. */
+const RING_RADIUS = 10.5;
+
 const NAME_FONT = '500 11.5px "IBM Plex Sans", system-ui, sans-serif';
 const COUNT_FONT = '600 11.5px "IBM Plex Sans", system-ui, sans-serif';
 const PART_FONT = '11px "IBM Plex Sans", system-ui, sans-serif';
@@ -28,8 +31,8 @@ export function measure(context: CanvasRenderingContext2D, text: string, count: 
 }
 
 /** Where a label may stand: right of its mark, left, above, below. */
-export function labelBoxes(at: Point, width: number): Box[] {
-  const gap = MARK_RADIUS + 4;
+export function labelBoxes(at: Point, width: number, ringed = false): Box[] {
+  const gap = (ringed ? RING_RADIUS : MARK_RADIUS) + 4;
   const box = (left: number, y: number): Box => ({
     left: left - 1,
     right: left + width + 2,
@@ -91,7 +94,7 @@ export function drawMark(
   context.globalAlpha = 1;
   if (!state) return;
   context.beginPath();
-  context.arc(at.x, at.y, 10.5, 0, 2 * Math.PI);
+  context.arc(at.x, at.y, RING_RADIUS, 0, 2 * Math.PI);
   context.lineWidth = 2;
   context.strokeStyle = state === "selected" ? colours.accent : colours.muted;
   context.stroke();

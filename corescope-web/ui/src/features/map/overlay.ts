@@ -72,7 +72,7 @@ export function drawOverlay(context: CanvasRenderingContext2D, scene: Scene): Hi
   if (scene.names || scene.prefixes) {
     for (const { spot, at } of ordered) {
       const text = labelText(spot, scene);
-      const boxes = labelBoxes(at, measure(context, text, false));
+      const boxes = labelBoxes(at, measure(context, text, false), spot.key === scene.selected);
       const side = occupied.place(boxes);
       const box = boxes[side];
       if (box) labels.push({ text, x: box.left + 1, y: at.y, strong: spot.key === scene.selected });

@@ -163,7 +163,10 @@ class Drawing implements MapHandle {
   }
 
   show(place: Place): void {
-    this.goTo({ ...this.camera, center: place, zoom: Math.max(this.camera.zoom, 11) });
+    const camera = { ...this.camera, center: place, zoom: Math.max(this.camera.zoom, 11) };
+    // On a phone the sheet covers the lower half.
+    const down = camera.width < 768 ? camera.height * 0.25 : 0;
+    this.goTo({ ...camera, center: placeAt(camera, { x: camera.width / 2, y: camera.height / 2 + down }) });
   }
 
   private goTo(camera: Camera): void {
