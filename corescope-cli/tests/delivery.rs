@@ -2,6 +2,8 @@
 //!
 //! `CORESCOPE_KILLS` sets how often (10 by default, 200 in `make soak`).
 
+#![allow(clippy::unwrap_used, reason = "tests and their helpers")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The whole road with real processes: a broker or the endpoint, the ingestor, the server, and what a client reads.
 
+#![allow(clippy::unwrap_used, reason = "tests and their helpers")]
+
 mod support;
 
 use std::io::{Read, Write};
@@ -152,6 +154,14 @@ fn clients_that_misbehave_are_refused_and_end_nothing() {
         .unwrap();
     assert_eq!(received, 6);
     assert!(rejected >= 4, "{rejected}");
+    let stats = std::fs::read_to_string(dir.path().join("ingestor-stats.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    let line = &stats["ledger"]["endpoint"];
+    let sum: i64 = ["stored", "duplicate", "filtered", "rejected", "inFlight"]
+        .iter()
+        .map(|k| line[k].as_i64().unwrap())
+        .sum();
+    assert_eq!((line["received"].as_i64().unwrap(), sum), (6, 6), "{line}");
 }
 
 #[test]

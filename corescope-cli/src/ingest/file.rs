@@ -1,7 +1,7 @@
 //! A capture of messages as a source: JSON lines from a file or standard input.
 //!
-//! Each line is an object with `topic` and `payload` (an object, or its text); `retain` and `time` are optional
-//! and `time` is not used: packets are dated by their arrival, as from a broker.
+//! Each line is an object with `topic`, `payload` (an object, or its text) and perhaps `retain`: the form that
+//! `mosquitto_sub -F %J` prints. Times in it are not used: packets are dated by their arrival, as from a broker.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +36,9 @@ struct Line<'a> {
     topic: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     payload: &'a RawValue,
-    #[serde(default)]
-    retain: bool,
+    /// `true`, or 1 as `mosquitto_sub -F %J` writes it.
+    #[serde(borrow, default)]
+    retain: Option<&'a RawValue>,
 }
 
 /// Feeds a capture to the writer; `-` is standard input. Returns when it is read, not when it is stored.
@@ -114,7 +115,8 @@ async fn put(
     };
     let payload = Bytes::copy_from_slice(text.as_bytes());
     shared.heard(&line.topic, &payload);
-    let raw = Raw { topic: &line.topic, payload: &payload, retained: line.retain, received_at_ms: now_ms() };
+    let retained = line.retain.is_some_and(|value| matches!(value.get(), "true" | "1"));
+    let raw = Raw { topic: &line.topic, payload: &payload, retained, received_at_ms: now_ms() };
     let work = read(origin, &shared.admission(), &shared.counters, raw);
     intake.put(work, Receipt::None, payload.len() + 256).await
 }
@@ -131,7 +133,7 @@ mod tests {
         let capture = br#"{"topic":"meshcore/SJC/A1/packets","payload":{"raw":"1100AA"}}
 not json
 
-{"time":1,"topic":"meshcore/SJC/A1/status","payload":"{\"status\":\"online\"}","retain":true}"#;
+{"time":1,"topic":"meshcore/SJC/A1/status","payload":"{\"status\":\"online\"}","retain":1}"#;
         let (intake, mut outlet) = queue(16, 1 << 20);
         let shared = Arc::new(Shared::new(Admission::default()));
         let stop = CancellationToken::new();

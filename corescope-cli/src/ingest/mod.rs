@@ -7,7 +7,9 @@
 //! Every message that is received has a place in the account, and none is acknowledged before the
 //! transaction that holds it is on the disk.
 
+mod account;
 pub mod clock;
+mod completeness;
 mod counters;
 mod file;
 mod ingestor;
@@ -24,6 +26,7 @@ mod sources;
 mod upkeep;
 mod writing;
 
+pub use account::{Account, Committed};
 pub use counters::{Counters, short};
 pub use file::{FileReport, feed};
 pub(crate) use ingestor::rules;

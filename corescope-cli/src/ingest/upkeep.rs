@@ -1,11 +1,13 @@
 //! What the writer's thread does between batches, besides storing messages: one bounded step of a job at a time.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use corescope_store::jobs::{Job, JobStatus, Jobs, Next, Plan};
 use corescope_store::write::Writer;
 
 use super::clock::now_ms;
+use super::completeness;
 use super::perf::Perf;
 
 /// The writer's other duties.
@@ -13,6 +15,9 @@ pub struct Upkeep {
     jobs: Jobs,
     /// Nothing is due before, Unix seconds.
     not_before: i64,
+    database: PathBuf,
+    /// When completeness is looked at again, Unix seconds.
+    next_estimate: i64,
 }
 
 /// What can be seen of a job.
@@ -28,8 +33,8 @@ pub struct JobView {
 
 impl Upkeep {
     /// Scheduled from now.
-    pub fn new(plan: Plan) -> Self {
-        Self { jobs: Jobs::new(plan, now_ms().div_euclid(1000)), not_before: 0 }
+    pub fn new(plan: Plan, database: PathBuf) -> Self {
+        Self { jobs: Jobs::new(plan, now_ms().div_euclid(1000)), not_before: 0, database, next_estimate: 0 }
     }
 
     /// Takes other settings.
@@ -44,6 +49,12 @@ impl Upkeep {
         // A clock that went back must not put the jobs off.
         if now < self.not_before && self.not_before - now < 3600 {
             return false;
+        }
+        if now >= self.next_estimate || self.next_estimate - now > 600 {
+            let started = Instant::now();
+            let more = completeness::step(writer, &self.database, now);
+            perf.record("completeness", 0.0, started.elapsed().as_secs_f64() * 1000.0);
+            self.next_estimate = if more { now } else { now + 60 };
         }
         let component = self.jobs.running().map(Job::name);
         let started = Instant::now();

@@ -10,6 +10,7 @@ use corescope_store::tail::Wake;
 use corescope_store::write::{Accepted, Counters as Written, Outcome, Refused, Rules, WriteError, Writer};
 use tokio::runtime::Handle;
 
+use super::account::Account;
 use super::clock::now_ms;
 use super::perf::Perf;
 use super::queue::{Closed, Item, Outlet, Work};
@@ -46,6 +47,8 @@ pub struct WriterDesk {
     jobs: Mutex<Vec<JobView>>,
     /// How long the parts of the writer hold it.
     pub perf: Perf,
+    /// What became of every committed message, by source.
+    pub account: Account,
     give_up: AtomicBool,
 }
 
@@ -216,6 +219,7 @@ impl Writing {
         let started = Instant::now();
         let Some(outcomes) = self.store(&messages, &refused) else { return false };
         record(&messages, &outcomes, started.elapsed());
+        self.desk.account.add(&messages, &outcomes, &refused);
         self.desk.perf.record("mqtt_handler", waited as f64, started.elapsed().as_secs_f64() * 1000.0);
         self.desk.last_commit_ms.store(now_ms(), Ordering::Relaxed);
         self.outlet.release(items);

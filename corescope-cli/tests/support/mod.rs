@@ -260,12 +260,10 @@ pub fn stored(database: &Path) -> HashMap<(String, String), u64> {
              JOIN observers o ON o.rowid = b.observer_idx GROUP BY 1, 2",
         )
         .unwrap();
-    let rows = rows
-        .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)? as u64)))
+    rows.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)? as u64)))
         .unwrap()
         .map(Result::unwrap)
-        .collect();
-    rows
+        .collect()
 }
 
 /// Waits until every message is stored; then each must be there exactly once, and the file in good order.

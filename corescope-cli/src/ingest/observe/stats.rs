@@ -67,6 +67,7 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "from_pubkey_backfill": {"total": 0, "processed": 0, "done": true},
         "procIO": disk.sample(now),
         "writer_perf": observed.desk.perf.to_json(),
+        "ledger": ledger(observed, now),
         "jobs": observed.desk.jobs().iter().map(job_json).collect::<Vec<_>>(),
         "source_liveness": liveness,
         "source_statuses": statuses.iter().map(|status| status.to_json(now)).collect::<Vec<_>>(),
@@ -87,6 +88,22 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "startedUnixMs": observed.started_ms,
         "version": env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// The account since the start, by source: received = stored + duplicate + filtered + rejected + inFlight.
+fn ledger(observed: &Observed, now: i64) -> Value {
+    let statuses = observed.roster.statuses();
+    let mut out = Map::new();
+    // Before the sources: what they received since is under way, never less than nothing.
+    let committed = observed.desk.account.by_source();
+    for status in &statuses {
+        let line = committed.get(status.name.as_str()).copied().unwrap_or_default();
+        out.insert(status.name.clone(), line.to_json(status.figures(now).messages));
+    }
+    for (source, line) in committed {
+        out.entry(source.to_string()).or_insert_with(|| line.to_json(line.total()));
+    }
+    Value::Object(out)
 }
 
 fn job_json(view: &JobView) -> Value {
