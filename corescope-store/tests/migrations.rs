@@ -141,7 +141,7 @@ fn assert_rows_are_filled(place: &Place) {
         place.rows("SELECT public_key, name, role, first_seen, advert_count FROM nodes ORDER BY 1"),
         [
             "ab00000000000000000000000000000000000000000000000000000000000001|Upper|repeater|2025-12-31T00:00:00Z|1",
-            "cd00000000000000000000000000000000000000000000000000000000000002|Only upper|companion|NULL|1",
+            "cd00000000000000000000000000000000000000000000000000000000000002|Only upper|companion|NULL|0",
             "sender-alice|Alice|companion|NULL|0",
         ],
         "one node in two spellings is one node; adverts are counted by transmission"

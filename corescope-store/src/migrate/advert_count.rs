@@ -17,15 +17,12 @@ pub(super) fn is_needed(db: &Connection) -> rusqlite::Result<bool> {
     Ok(!marked || get_state(db, RECOUNT_ADVERTS)?.is_some())
 }
 
-/// Counts again, where anything is left to count: adverts that retention removed stay
-/// counted.
+/// Counts again what is there, as the original does.
 pub(super) fn run(db: &Connection) -> rusqlite::Result<()> {
     for table in ["nodes", "inactive_nodes"] {
         db.execute_batch(&format!(
-            "UPDATE {table} SET advert_count = t.adverts
-               FROM (SELECT from_pubkey, count(*) AS adverts FROM transmissions
-                      WHERE payload_type = 4 AND from_pubkey <> '' GROUP BY from_pubkey) AS t
-              WHERE t.from_pubkey = {table}.public_key"
+            "UPDATE {table} SET advert_count = (SELECT count(*) FROM transmissions t
+               WHERE t.from_pubkey = {table}.public_key AND t.payload_type = 4)"
         ))?;
     }
     remove_state(db, RECOUNT_ADVERTS)

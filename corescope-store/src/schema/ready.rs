@@ -53,6 +53,8 @@ pub fn ready(connection: &Connection) -> Result<(), NotReady> {
         // one without a name of its own.
         let there = shape.indexes.contains_key(*name) || shape.has_index_on(table, columns);
         if shape.has_table(table) && !there {
+            // An expression has no name.
+            let columns: Vec<_> = columns.iter().map(|c| if c.is_empty() { "…" } else { c }).collect();
             missing.push(format!("index {name} on {table}({})", columns.join(", ")));
         }
     }
@@ -124,7 +126,7 @@ mod tests {
             "table nodes",
             "column transmissions.from_pubkey",
             "column observations.raw_hex",
-            "index idx_observations_dedup on observations(transmission_id, observer_idx, )",
+            "index idx_observations_dedup on observations(transmission_id, observer_idx, …)",
             "index idx_observations_timestamp on observations(timestamp)",
         ] {
             assert!(missing.contains(&expected.to_owned()), "{expected} not in {missing:?}");
