@@ -215,9 +215,8 @@ fn time_on_air(input: &Value) -> Result<String, String> {
 }
 
 fn companion(body: &[u8]) -> Value {
-    let message = match Message::parse(body) {
-        Ok(message) => message,
-        Err(_) => return json!({ "error": "truncated_companion_frame" }),
+    let Ok(message) = Message::parse(body) else {
+        return json!({ "error": "truncated_companion_frame" });
     };
     let code = message.code();
     let hex = |bytes: &[u8]| Hex(bytes).to_string();
