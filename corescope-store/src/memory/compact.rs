@@ -15,9 +15,11 @@ pub(super) const RECENT_MOST: usize = 1024;
 /// … and so many stay, because observations still arrive for them.
 const RECENT_KEPT: usize = 256;
 /// Segments are not merged beyond so many transmissions …
-const FULL_TRANSMISSIONS: usize = 32_768;
-/// … or observations.
-const FULL_OBSERVATIONS: usize = 1 << 20;
+const FULL_TRANSMISSIONS: usize = 16_384;
+/// … or observations …
+const FULL_OBSERVATIONS: usize = 500_000;
+/// … or this share of everything: what a merge takes for a while is then little beside the whole.
+const FULL_SHARE: usize = 20;
 
 impl Snapshot {
     /// Packs the older recent rows into a segment of their own.
@@ -118,11 +120,13 @@ fn step(parts: &[Part]) -> Option<(usize, usize)> {
     if let Some(at) = parts.iter().position(rebuild) {
         return Some((at, at + 1));
     }
+    let all: usize = parts.iter().map(|p| p.segment.len()).sum();
+    let full = (all / FULL_SHARE).clamp(4 * RECENT_MOST, FULL_TRANSMISSIONS);
     let fits = |a: &Part, b: &Part| {
-        a.len() + b.len() <= FULL_TRANSMISSIONS
-            && a.observation_count() + b.observation_count() <= FULL_OBSERVATIONS
+        a.len() + b.len() <= full && a.observation_count() + b.observation_count() <= FULL_OBSERVATIONS
     };
-    let balanced = |a: &Part, b: &Part| a.segment.len() <= 2 * b.segment.len();
+    let balanced =
+        |a: &Part, b: &Part| a.segment.len() <= 2 * b.segment.len() && b.segment.len() <= 8 * a.segment.len();
     let at = parts.windows(2).rposition(|w| matches!(w, [a, b] if fits(a, b) && balanced(a, b)))?;
     Some((at, at + 2))
 }

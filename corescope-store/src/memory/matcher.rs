@@ -178,12 +178,11 @@ impl<'q> Matcher<'q> {
     }
 
     fn matches_sets(&self, row: &Transmission<'_>) -> bool {
-        self.observers.iter().all(|set| {
-            row.observations().any(|o| o.observer().is_some_and(|id| set.binary_search(&id).is_ok()))
-        }) && self
-            .nodes
-            .as_ref()
-            .is_none_or(|keys| keys.iter().any(|key| takes_part(row, key)) || self.passes_by(row))
+        self.observers.iter().all(|set| row.is_heard_by(set))
+            && self
+                .nodes
+                .as_ref()
+                .is_none_or(|keys| keys.iter().any(|key| takes_part(row, key)) || self.passes_by(row))
     }
 }
 
@@ -211,7 +210,7 @@ pub(crate) fn in_window(q: &Query, first_seen: i64, latest: i64) -> bool {
 
 /// Whether a node (lower-case key) sends, receives or relays this transmission.
 pub(crate) fn takes_part(row: &Transmission<'_>, key: &str) -> bool {
-    if key.is_empty() {
+    if key.is_empty() || !row.may_involve(key) {
         return false;
     }
     row.from_pubkey().is_some_and(|from| from == key)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::matcher::{payload_keys, resolved_keys};
 use super::record::{ObservationRow, Score, TransmissionRow};
 use super::seconds;
 use super::view::{Observation, Transmission};
@@ -16,6 +17,10 @@ pub struct OwnedTransmission {
     pub(crate) display: usize,
     /// Newest observation or first reception, unix seconds.
     pub(crate) latest: i64,
+    /// Observers that heard it, ascending.
+    pub(crate) heard: Vec<i64>,
+    /// Hashes of the keys of the nodes that take part, ascending.
+    pub(crate) nodes: Vec<u64>,
     /// The column; follows observations that arrive later.
     pub(crate) last_seen: i64,
 }
@@ -99,13 +104,17 @@ impl OwnedTransmission {
             scope_name: row.scope_name.map(Into::into),
         };
         let head = Arc::new(head);
-        Ok(Self {
-            latest: first_seen_unix,
-            last_seen: row.last_seen,
+        let mut owned = Self {
             head,
             observations: Vec::new(),
             display: 0,
-        })
+            latest: 0,
+            heard: Vec::new(),
+            nodes: Vec::new(),
+            last_seen: row.last_seen,
+        };
+        owned.derive();
+        Ok(owned)
     }
 
     /// Adds an observation, or replaces the one with its id. True when it was new.
@@ -138,7 +147,11 @@ impl OwnedTransmission {
                 true
             }
         };
-        self.derive();
+        if new {
+            self.add_derived(row)
+        } else {
+            self.derive()
+        }
         Ok(new)
     }
 
@@ -169,8 +182,15 @@ impl OwnedTransmission {
             scope_name: row.scope_name().map(Into::into),
         };
         let observations = row.observations().map(|o| Arc::new(OwnedObservation::copy_of(&o))).collect();
-        let mut copy =
-            Self { head: Arc::new(head), observations, display: 0, latest: 0, last_seen: row.last_seen() };
+        let mut copy = Self {
+            head: Arc::new(head),
+            observations,
+            display: 0,
+            latest: 0,
+            heard: Vec::new(),
+            nodes: Vec::new(),
+            last_seen: row.last_seen(),
+        };
         copy.derive();
         copy
     }
@@ -188,6 +208,7 @@ impl OwnedTransmission {
         };
         size_of::<Self>()
             + 16
+            + (self.heard.len() + self.nodes.len()) * 8
             + size_of::<Head>()
             + head.raw.len()
             + head.hash.len()
@@ -210,7 +231,67 @@ impl OwnedTransmission {
             }
         }
         self.display = best;
+        self.heard = self.observations.iter().filter_map(|o| o.observer).collect();
+        self.heard.sort_unstable();
+        self.heard.dedup();
+        self.nodes.clear();
+        self.nodes.extend(self.head.from_pubkey.as_deref().map(key_hash));
+        if let Some(json) = self.head.decoded_json.as_deref() {
+            self.nodes.extend(payload_keys(json).map(key_hash));
+        }
+        for path in self.observations.iter().filter_map(|o| o.resolved_path.as_deref()) {
+            self.nodes.extend(resolved_keys(path).map(key_hash));
+        }
+        self.nodes.sort_unstable();
+        self.nodes.dedup();
     }
+
+    /// The same after one more observation, from what is known.
+    fn add_derived(&mut self, row: &ObservationRow<'_>) {
+        if self.observations.len() == 1 {
+            return self.derive();
+        }
+        self.latest = self.latest.max(row.timestamp);
+        let Ok(at) = self.observations.binary_search_by_key(&row.id, |o| o.id) else { return };
+        self.display += usize::from(at <= self.display);
+        if display_key(&self.observations[at]).beats(&display_key(&self.observations[self.display])) {
+            self.display = at;
+        }
+        if let Some(observer) = row.observer
+            && let Err(at) = self.heard.binary_search(&observer)
+        {
+            self.heard.insert(at, observer);
+        }
+        for hash in row.resolved_path.into_iter().flat_map(resolved_keys).map(key_hash) {
+            if let Err(at) = self.nodes.binary_search(&hash) {
+                self.nodes.insert(at, hash);
+            }
+        }
+    }
+
+    /// Whether a node may take part: never wrong when it says no.
+    pub(crate) fn may_involve(&self, hash: u64) -> bool {
+        self.nodes.binary_search(&hash).is_ok()
+    }
+
+    /// Keys of the nodes that take part, each once.
+    pub(crate) fn node_keys(&self) -> Vec<&str> {
+        let payload = self.head.decoded_json.as_deref().into_iter().flat_map(payload_keys);
+        let relays =
+            self.observations.iter().filter_map(|o| o.resolved_path.as_deref()).flat_map(resolved_keys);
+        let mut keys: Vec<&str> =
+            self.head.from_pubkey.as_deref().into_iter().chain(payload).chain(relays).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.retain(|key| !key.is_empty());
+        keys
+    }
+}
+
+/// FNV-1a of a key.
+pub(crate) fn key_hash(key: &str) -> u64 {
+    key.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl OwnedObservation {
@@ -311,6 +392,20 @@ pub(crate) fn check_transmission(row: &TransmissionRow<'_>) -> Result<(Vec<u8>, 
     Ok((raw, first_seen))
 }
 
+/// Whether a text is a JSON array of strings without escapes (and nulls), written without blanks: what nearly all are.
+/// A no says nothing.
+fn is_plain_array(text: &str, nulls: bool) -> bool {
+    let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) else { return false };
+    let plain = |item: &str| {
+        (nulls && item == "null")
+            || item
+                .strip_prefix('"')
+                .and_then(|i| i.strip_suffix('"'))
+                .is_some_and(|i| i.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\'))
+    };
+    inner.is_empty() || inner.split(',').all(plain)
+}
+
 /// Checks the lengths of the texts of an observation.
 pub(crate) fn check_sizes(row: &ObservationRow<'_>) -> Result<(), Defect> {
     let texts = [row.direction, row.path_json, row.resolved_path, row.raw_hex];
@@ -320,12 +415,12 @@ pub(crate) fn check_sizes(row: &ObservationRow<'_>) -> Result<(), Defect> {
 /// Checks the texts of an observation.
 pub(crate) fn check_observation(row: &ObservationRow<'_>) -> Result<(), Defect> {
     check_sizes(row)?;
-    if let Some(path) = row.path_json.filter(|p| !p.is_empty())
+    if let Some(path) = row.path_json.filter(|p| !p.is_empty() && !is_plain_array(p, false))
         && serde_json::from_str::<Vec<std::borrow::Cow<'_, str>>>(path).is_err()
     {
         return Err(Defect::Json);
     }
-    if let Some(path) = row.resolved_path.filter(|p| !p.is_empty())
+    if let Some(path) = row.resolved_path.filter(|p| !p.is_empty() && !is_plain_array(p, true))
         && serde_json::from_str::<Vec<Option<std::borrow::Cow<'_, str>>>>(path).is_err()
     {
         return Err(Defect::Json);

@@ -118,6 +118,11 @@ impl Snapshot {
         self.nodes.bytes() + self.observers.bytes() + self.graph.bytes()
     }
 
+    /// Bytes held by everything: segments, rows in full, tables.
+    pub fn held_bytes(&self) -> usize {
+        self.parts.iter().map(Part::bytes).sum::<usize>() + self.recent.bytes() + self.table_bytes()
+    }
+
     /// Totals over what is in memory.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::matcher::{payload_keys, resolved_keys};
-use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops};
+use super::matcher::resolved_keys;
+use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops, key_hash};
 use super::record::{ObservationRow, Score};
 use super::segment::Segment;
 
@@ -242,22 +242,25 @@ impl<'a> Transmission<'a> {
         if let Place::Packed(s, r) = self.place {
             return s.nodes_of(r, found);
         }
-        let mut seen: Vec<String> = Vec::new();
-        let mut add = |key: &str| {
-            if !key.is_empty() && !seen.iter().any(|k| k == key) {
-                found(key);
-                seen.push(key.to_owned());
-            }
-        };
-        if let Some(from) = self.from_pubkey() {
-            add(&from);
+        if let Place::Owned(t) = self.place {
+            t.node_keys().into_iter().for_each(&mut found);
         }
-        if let Some(json) = self.decoded_json() {
-            payload_keys(&json).for_each(&mut add);
+    }
+
+    /// Whether a node may take part; never wrong when it says no.
+    pub(crate) fn may_involve(&self, key: &str) -> bool {
+        match self.place {
+            Place::Packed(..) => true,
+            Place::Owned(t) => t.may_involve(key_hash(key)),
         }
-        for observation in self.observations() {
-            if let Some(path) = observation.resolved_path() {
-                resolved_keys(&path).for_each(&mut add);
+    }
+
+    /// Whether one of these observers (ascending rowids) heard it.
+    pub(crate) fn is_heard_by(&self, rowids: &[i64]) -> bool {
+        match self.place {
+            Place::Owned(t) => t.heard.iter().any(|o| rowids.binary_search(o).is_ok()),
+            Place::Packed(..) => {
+                self.observations().any(|o| o.observer().is_some_and(|id| rowids.binary_search(&id).is_ok()))
             }
         }
     }

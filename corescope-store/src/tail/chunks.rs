@@ -27,9 +27,11 @@ pub(super) struct Plan {
 }
 
 /// Most transmissions of a chunk.
-const WIDEST: i64 = 32_768;
-/// Observations of a chunk that are aimed at.
-const OBSERVATIONS: i64 = 700_000;
+const WIDEST: i64 = 16_384;
+/// Observations of a chunk that are aimed at, at most.
+const OBSERVATIONS: i64 = 500_000;
+/// Chunks that are aimed at, at least: what packing one takes for a while is then little beside the whole.
+const CHUNKS: i64 = 24;
 
 /// Looks at the tables and cuts them.
 pub(super) fn plan(connection: &Connection) -> rusqlite::Result<Plan> {
@@ -58,8 +60,10 @@ pub(super) fn plan_below(connection: &Connection, floor: i64) -> rusqlite::Resul
     let ids = last.saturating_sub(first).saturating_add(1);
     let observation_ids = last_observation.saturating_sub(first_observation).saturating_add(1);
     let per_transmission = (observation_ids / ids.max(1)).max(1);
-    // Wide enough to be few, narrow enough that the first is there soon and two threads have work.
-    let width = (OBSERVATIONS / per_transmission).min(ids / 6).clamp(1024, WIDEST);
+    // Wide enough to be few, narrow enough that the first is there soon and two threads have work; all about as wide.
+    let width = (OBSERVATIONS / per_transmission).min(ids / CHUNKS).clamp(1024, WIDEST);
+    let count = (ids / width).max(1);
+    let width = ids / count + i64::from(ids % count != 0);
     let mut chunks = Vec::new();
     let (mut high, mut observations_high) = (last, last_observation);
     while high >= first {

@@ -443,7 +443,7 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
     PerfStore {
         total_loaded: loaded,
         total_observations: data.observation_count(),
-        evicted: 0,
+        evicted: app.store.evicted().transmissions,
         inserts: data.version(),
         queries,
         in_memory: loaded,

@@ -146,7 +146,7 @@ pub(crate) async fn stats(State(app): State<AppState>) -> Result<Response, ApiEr
 
 /// Bytes held by the store.
 pub(super) fn store_bytes(data: &Snapshot) -> u64 {
-    data.table_bytes() as u64
+    data.held_bytes() as u64
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
