@@ -144,6 +144,15 @@ export function Grid({ list, selected, onTop, away, onOpen }: Props) {
           </div>
         </div>
       </div>
+      {list.trouble.value ? (
+        <p class="note bad gridnote" role="status">
+          <Icon name="alert" />
+          <span>Some rows could not be read.</span>
+          <button type="button" class="btn small" onClick={() => list.revision.value++}>
+            Try again
+          </button>
+        </p>
+      ) : null}
       {onTop.value > 0 && away.current ? (
         <button
           type="button"

@@ -10,7 +10,7 @@ import { Menu } from "../../ui/menu";
 import { Blank, Failed, Skeleton } from "../../ui/states";
 import { FilterBox } from "./filter-box";
 import { Grid } from "./grid";
-import { saved, SAVED_FILTERS } from "./saved";
+import { SAVED_FILTERS, saved, toggleSaved } from "./saved";
 import { type Scope, scopeOf, TIME_WINDOWS } from "./scope";
 import { PacketSession } from "./session";
 import "./packets.css";
@@ -215,21 +215,36 @@ function ScopeBar({ scope, widened }: { scope: Scope; widened: boolean }) {
   );
 }
 
+/** Key of the entry that keeps or forgets the filter in force. */
+const KEEP = "keep";
+
 function SavedMenu({ current }: { current: string }) {
   const own = saved.value;
+  const kept = own.some((filter) => filter.expression === current);
+  const builtIn = SAVED_FILTERS.some((filter) => filter.expression === current);
   const items = [
-    ...SAVED_FILTERS.map((f) => ({ key: f.expression, label: f.name, chosen: f.expression === current })),
+    ...SAVED_FILTERS.map((f) => ({
+      key: `=${f.expression}`,
+      label: f.name,
+      chosen: f.expression === current,
+    })),
     ...own.map((f) => ({
-      key: f.expression,
+      key: `=${f.expression}`,
       label: f.name,
       note: "yours",
       chosen: f.expression === current,
     })),
+    ...(current && !builtIn ? [{ key: KEEP, label: kept ? "Forget this filter" : "Keep this filter" }] : []),
   ];
+  const pick = (key: string): void => {
+    const expression = key.slice(1);
+    if (key === KEEP) toggleSaved(current);
+    else setQuery({ filter: expression === current ? "" : expression });
+  };
   return (
     <Menu
       class="btn opt2"
-      label="Saved filters"
+      label="Filters"
       button={
         <>
           Saved
@@ -237,7 +252,7 @@ function SavedMenu({ current }: { current: string }) {
         </>
       }
       items={items}
-      onPick={(filter) => setQuery({ filter: filter === current ? "" : filter })}
+      onPick={pick}
     />
   );
 }

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { recall } from "../../lib/memory";
+import { recall, remember } from "../../lib/memory";
 
 /** A filter with a name. */
 export interface SavedFilter {
@@ -35,3 +35,15 @@ function own(): SavedFilter[] {
 
 /** The visitor's own filters, as this browser remembers them. */
 export const saved = signal<readonly SavedFilter[]>(own());
+
+/** Filters that one browser keeps at most. */
+const MOST = 50;
+
+/** Keeps a filter under its own text, or forgets it when it is kept already. */
+export function toggleSaved(expression: string): void {
+  const rest = saved.value.filter((filter) => filter.expression !== expression);
+  const next =
+    rest.length < saved.value.length ? rest : [...rest, { name: expression, expression }].slice(-MOST);
+  saved.value = next;
+  remember(KEY, JSON.stringify(next));
+}
