@@ -115,7 +115,12 @@ impl<'q> Matcher<'q> {
             meet(&|some| segment.rows_of_route_type(|v| one_of(types, v), some));
         }
         if let Some(channel) = &q.channel {
-            meet(&|some| segment.rows_of_channel(|c| c == Some(channel.as_str()), some));
+            meet(&|some| {
+                segment.rows_of_channel(|c| c == Some(channel.as_str()), some);
+                if !q.with_damaged {
+                    segment.damaged().iter().for_each(|row| some.clear(usize::from(*row)));
+                }
+            });
             meet(&|some| segment.rows_of_payload_type(|v| v == Some(5), some));
         }
         if let Some(scope) = &q.scope {
@@ -158,7 +163,9 @@ impl<'q> Matcher<'q> {
             && q.after_id.is_none_or(|id| row.id() > id)
             && in_window(q, row.first_seen_unix(), row.latest())
             && q.channel.as_ref().is_none_or(|channel| {
-                row.payload_type() == Some(5) && row.channel_hash() == Some(channel.as_str())
+                row.payload_type() == Some(5)
+                    && row.channel_hash() == Some(channel.as_str())
+                    && (q.with_damaged || row.decoded_json().is_none_or(|json| looks_whole(&json)))
             })
             && q.scope.as_ref().is_none_or(|scope| row.scope_name() == scope.as_deref())
             && self.hash.as_ref().is_none_or(|hash| row.hash().eq_ignore_ascii_case(hash))
@@ -218,6 +225,12 @@ pub(crate) fn takes_part(row: &Transmission<'_>, key: &str) -> bool {
         || row
             .observations()
             .any(|o| o.resolved_path().is_some_and(|path| resolved_keys(&path).any(|k| k == key)))
+}
+
+/// Whether a text may be a JSON object; what was cut off is not.
+pub(crate) fn looks_whole(json: &str) -> bool {
+    let json = json.trim_ascii();
+    json.starts_with('{') && json.ends_with('}')
 }
 
 /// Values of `pubKey`, `destPubKey` and `srcPubKey` at the top of a payload object.

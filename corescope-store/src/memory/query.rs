@@ -29,6 +29,8 @@ pub struct Query {
     pub originators: Option<Vec<String>>,
     /// Payload type 5 with this `channel_hash`: a channel's name, or `enc_` and two hex digits.
     pub channel: Option<String>,
+    /// Of a channel's packets also those whose `decoded_json` is damaged.
+    pub with_damaged: bool,
     /// `scope_name` is this: `Some("")` scoped but unknown, `None` in the option unscoped.
     pub scope: Option<Option<String>>,
     /// Unix seconds: first reception or newest observation is later than this (and earlier than `until`).
@@ -60,6 +62,7 @@ impl Default for Query {
             nodes: None,
             originators: None,
             channel: None,
+            with_damaged: false,
             scope: None,
             since: None,
             until: None,

@@ -10,7 +10,7 @@ use super::packed::Packed;
 use super::postings::{HashIndex, Postings};
 use super::text::Shortener;
 use super::way::{self, Of, Way};
-use crate::memory::matcher::{payload_keys, resolved_keys};
+use crate::memory::matcher::{looks_whole, payload_keys, resolved_keys};
 use crate::memory::owned::{Defect, HexCase, check_sizes, check_transmission};
 use crate::memory::record::{ObservationRow, Score, TransmissionRow};
 
@@ -41,6 +41,7 @@ pub(crate) struct Builder {
     payload: Vec<u32>,
     version: Vec<u32>,
     odd_kinds: [Odd<i64>; 3],
+    damaged: Vec<u16>,
     from: Vec<u32>,
     channel: Vec<u32>,
     scope: Vec<u32>,
@@ -151,6 +152,9 @@ impl Builder {
         match row.decoded_json {
             None => self.json.push(JSON_NULL),
             Some(text) => {
+                if !looks_whole(text) {
+                    self.damaged.push(at as u16);
+                }
                 self.json.push(JSON_SHORT);
                 self.shortener.write(text, &raw, &mut self.json);
                 if self.json.len() - mark > text.len() {
@@ -311,6 +315,7 @@ impl Builder {
                 texts: self.texts.into_values(),
                 observer_rows: Postings::new(observer_pairs, observers.len()),
                 hops: HopRows::new(hop_pairs),
+                damaged: self.damaged.into(),
                 observers,
                 reals: self.reals.into_values().iter().map(|bits| f64::from_bits(*bits)).collect(),
                 scores: self

@@ -105,6 +105,8 @@ pub(crate) struct Segment {
     nodes: Postings,
     observer_rows: Postings,
     hops: HopRows,
+    /// Rows whose `decoded_json` is no object, ascending.
+    damaged: Box<[u16]>,
 }
 
 /// Rows of a block that is searched for an observation id at once.
@@ -453,6 +455,7 @@ impl Segment {
             + self.nodes.bytes()
             + self.observer_rows.bytes()
             + self.hops.bytes()
+            + self.damaged.len() * 2
     }
 }
 

@@ -19,6 +19,11 @@ impl Segment {
         self.keys.find(key).map_or(&[], |n| self.nodes.get(n))
     }
 
+    /// Rows whose `decoded_json` is no object.
+    pub(crate) fn damaged(&self) -> &[u16] {
+        &self.damaged
+    }
+
     /// Rows with an observation whose path was not resolved and has this hop.
     pub(crate) fn rows_of_hop(&self, code: u32) -> &[u16] {
         self.hops.get(code)

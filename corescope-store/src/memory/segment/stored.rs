@@ -48,6 +48,7 @@ impl Stored for Segment {
         self.nodes.write(out);
         self.observer_rows.write(out);
         self.hops.write(out);
+        self.damaged.write(out);
     }
 
     fn read(input: &mut Reader<'_>) -> Option<Self> {
@@ -95,6 +96,7 @@ impl Stored for Segment {
             nodes: Stored::read(input)?,
             observer_rows: Stored::read(input)?,
             hops: Stored::read(input)?,
+            damaged: Stored::read(input)?,
         })
     }
 }

@@ -99,6 +99,7 @@ fn page<'m>(moment: &'m Moment, channel: &str, params: &Params<'_>) -> ChannelMe
     let channel = if channel == "public" { "Public" } else { channel };
     let query = Query {
         channel: Some(channel.to_owned()),
+        with_damaged: true,
         regions: moment.region(params).codes(),
         limit: usize::MAX,
         ..Query::default()
