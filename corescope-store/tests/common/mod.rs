@@ -528,6 +528,11 @@ pub fn query() -> impl Strategy<Value = Query> {
     })
 }
 
+/// Whether a text begins and ends as a JSON object does.
+fn is_object(json: &str) -> bool {
+    json.trim_ascii().starts_with('{') && json.trim_ascii().ends_with('}')
+}
+
 impl Oracle {
     fn latest(&self, id: i64) -> i64 {
         let (tx, list) = &self.rows[&id];
@@ -602,6 +607,7 @@ impl Oracle {
             && q.channel
                 .as_ref()
                 .is_none_or(|c| tx.payload_type == Some(5) && tx.channel_hash.as_ref() == Some(c))
+            && (q.channel.is_none() || q.with_damaged || tx.decoded_json.as_deref().is_none_or(is_object))
             && q.scope.as_ref().is_none_or(|s| tx.scope_name == *s)
             && ((q.since.is_none() && q.until.is_none()) || inside(first) || inside(latest))
             && q.after_id.is_none_or(|after| id > after)
