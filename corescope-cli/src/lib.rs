@@ -12,6 +12,7 @@ pub mod ingest;
 mod logging;
 mod owner;
 pub mod place;
+mod probe;
 pub mod publish;
 pub mod serving;
 mod signals;

@@ -148,7 +148,7 @@ fn a_full_disk_acknowledges_nothing_and_ends_nothing() {
     );
     // No file may become larger than this: what a full disk looks like to the one who writes. In units of 512 bytes.
     let mut process =
-        Process::start(std::process::Command::new("sh").arg("-c").arg(format!("ulimit -f 1200; {line}")));
+        Process::start(std::process::Command::new("sh").arg("-c").arg(format!("ulimit -f 8000; {line}")));
     process.line("mqtt://");
     let database = dir.path().join("meshcore.db");
     let publisher = Publisher::start(port, "publisher", 1, 1000.0);

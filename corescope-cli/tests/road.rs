@@ -29,8 +29,20 @@ fn from_a_broker_to_http_in_two_processes() {
     );
     // `-port` beside `--listen` is a contradiction: the usage code.
     assert_eq!(reader.ended(), Some(64));
-    let mut reader =
-        Process::start(server().args(["--listen", "127.0.0.1:0", "--wait", "60", "--data"]).arg(&data));
+    let health = network::free_port();
+    let mut reader = Process::start(
+        server()
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--wait",
+                "60",
+                "--metrics-listen",
+                &format!("127.0.0.1:{health}"),
+                "--data",
+            ])
+            .arg(&data),
+    );
     let mut writer = Process::start(ingestor().arg("--data").arg(&data).env("MQTT_BROKER", broker.url()));
     writer.line("connected");
     let port = port_of(&reader.line("http://"));
@@ -42,6 +54,10 @@ fn from_a_broker_to_http_in_two_processes() {
     wait_for("the packet over HTTP", || {
         network::get(port, "/api/packets?limit=5").is_some_and(|(_, body)| body.contains(&HEARD.raw()))
     });
+    wait_for("the server's /readyz", || {
+        network::get(health, "/readyz").is_some_and(|(status, _)| status == 200)
+    });
+    assert!(network::get(health, "/metrics").unwrap().1.contains("corescope_server_ready 1"));
     let (_, observers) = network::get(port, "/api/observers").unwrap();
     assert!(observers.contains(&HEARD.observer_id()) && observers.contains("Observer 3"), "{observers}");
     assert_eq!(writer.stop(), Some(0));

@@ -9,7 +9,9 @@ use corescope_core::config::Flag;
 use corescope_core::time::parse_rfc3339;
 use corescope_web::Clock;
 
+use crate::ingest::observe;
 use crate::place::{Place, PlaceArgs};
+use crate::probe::ServerProbe;
 use crate::serving::{self, How, Serving};
 use crate::{Exit, Failure, Global};
 
@@ -43,6 +45,9 @@ pub struct Args {
     /// Folder with a page to serve instead of the one built in
     #[arg(long, value_name = "DIR")]
     public: Option<PathBuf>,
+    /// Address of /metrics, /livez and /readyz
+    #[arg(long, value_name = "ADDR", env = "CORESCOPE_METRICS_LISTEN")]
+    metrics_listen: Option<String>,
 }
 
 /// Runs it.
@@ -71,7 +76,13 @@ async fn serve(args: &Args, place: &Place) -> Result<(), Failure> {
     let clock = args.at.map_or(Clock::Real, Clock::frozen_at);
     let poll = Duration::from_millis(args.poll_ms.clamp(1, 60_000));
     let how = How { clock, listen, poll, page_folder: args.public.clone() };
+    let recorder = observe::recorder();
     let serving = Serving::start(place, how).await?;
+    let probe = ServerProbe { state: serving.state.clone() };
+    let _listener = match &args.metrics_listen {
+        Some(address) => Some(observe::listen(address, recorder, probe).await?),
+        None => None,
+    };
     {
         let mut out = std::io::stdout().lock();
         writeln!(out, "CoreScope serves {} from {}", serving.url(), place.paths.db.display())?;

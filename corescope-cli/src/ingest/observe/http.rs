@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -85,6 +85,25 @@ fn describe() {
     metrics::describe_histogram!("corescope_batch_messages", "Messages in a batch");
 }
 
+/// What the listener asks the process.
+pub trait Probe: Send + Sync + 'static {
+    /// Sets the figures that are levels, not events, to what they are now.
+    fn refresh(&self);
+
+    /// Why the process does not do its work; empty when it does.
+    fn reasons(&self) -> Vec<String>;
+}
+
+impl Probe for Observed {
+    fn refresh(&self) {
+        refresh(self);
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        readiness(self).reasons
+    }
+}
+
 /// A listener that ends when this is dropped.
 #[derive(Debug)]
 pub struct Listening {
@@ -110,7 +129,7 @@ const CONNECTIONS: usize = 32;
 pub async fn listen(
     address: &str,
     recorder: PrometheusHandle,
-    observed: Observed,
+    probe: impl Probe,
 ) -> Result<Listening, Failure> {
     let listener = TcpListener::bind(address)
         .await
@@ -118,23 +137,23 @@ pub async fn listen(
         .map_err(|error| Failure::new(Exit::Io, error))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "metrics");
-    let task = tokio::spawn(accept(listener, recorder, observed));
+    let task = tokio::spawn(accept(listener, recorder, Arc::new(probe)));
     Ok(Listening { address, task })
 }
 
-async fn accept(listener: TcpListener, recorder: PrometheusHandle, observed: Observed) {
-    let places = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
+async fn accept(listener: TcpListener, recorder: PrometheusHandle, probe: Arc<dyn Probe>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, mostly: others may be closed soon.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (recorder, observed) = (recorder.clone(), observed.clone());
+        let (recorder, probe) = (recorder.clone(), Arc::clone(&probe));
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let response = answer(&request, &recorder, &observed);
+                let response = answer(&request, &recorder, &*probe);
                 async move { Ok::<_, Infallible>(response) }
             });
             let connection = http1::Builder::new()
@@ -150,7 +169,7 @@ async fn accept(listener: TcpListener, recorder: PrometheusHandle, observed: Obs
 fn answer(
     request: &Request<Incoming>,
     recorder: &PrometheusHandle,
-    observed: &Observed,
+    probe: &dyn Probe,
 ) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return text(
@@ -161,12 +180,12 @@ fn answer(
     }
     match request.uri().path() {
         "/metrics" => {
-            refresh(observed);
+            probe.refresh();
             text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", recorder.render())
         }
         "/livez" => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
         "/readyz" => {
-            let reasons = readiness(observed).reasons;
+            let reasons = probe.reasons();
             let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             text(
                 status,

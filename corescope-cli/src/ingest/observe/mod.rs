@@ -7,7 +7,7 @@ mod stats;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use http::{Listening, listen, recorder};
+pub use http::{Listening, Probe, listen, recorder};
 pub use readiness::{Readiness, readiness};
 pub use stats::write_stats;
 
