@@ -13,8 +13,8 @@ if ! "$venv/bin/schemathesis" --version >/dev/null 2>&1; then
   "$venv/bin/pip" install -q 'schemathesis==4.32.5' || { echo "schemathesis: cannot be installed here; skipped" >&2; exit 0; }
 fi
 "$binary" simulate --preset town --seed 7 --count 400 --out "$work/mesh.jsonl" >/dev/null
-"$binary" db import --db "$work/meshcore.db" "$work/mesh.jsonl" >/dev/null 2>&1 ||
-  "$binary" db migrate --db "$work/meshcore.db" >/dev/null
+"$binary" ingest --data "$work" --file "$work/mesh.jsonl" >/dev/null 2>&1
+printf '{"apiKey": "correct-horse-battery-staple"}\n' >"$work/config.json"
 "$binary" serve --data "$work" --listen 127.0.0.1:0 --wait 10 >"$work/out" 2>"$work/log" &
 server=$!
 i=0
@@ -28,5 +28,6 @@ done
 # Planned operations are left out (they answer 501), and the backup, which streams a whole database.
 "$venv/bin/schemathesis" run "$url/api/spec" --url "$url" --phases examples,coverage,fuzzing --mode all \
   --checks not_a_server_error,response_schema_conformance,content_type_conformance \
+  -H 'X-API-Key: correct-horse-battery-staple' \
   --exclude-tag planned --exclude-path /api/backup --max-examples "${EXAMPLES:-8}" --seed 1 \
   --generation-deterministic --max-time "${SECONDS_MAX:-100}" --request-timeout 30 --no-color

@@ -1,6 +1,7 @@
 //! `corescope-cli bench`: what this machine can do.
 
 mod decode;
+mod http;
 mod ingest;
 mod store;
 mod timing;
@@ -27,6 +28,8 @@ pub struct Args {
 enum What {
     /// Decoding, hashing, trial decryption, signatures
     Decode(decode::Args),
+    /// Requests per second and latencies beside a bare server
+    Http(http::Args),
     /// Loading, memory and queries of the index store
     Store(store::Args),
     /// Intake from a broker through the commit
@@ -37,6 +40,7 @@ enum What {
 pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
     match args.what {
         What::Decode(args) => decode::run(args, global),
+        What::Http(args) => http::run(args, global),
         What::Store(args) => store::run(args, global),
         What::Ingest(args) => ingest::run(args, global),
     }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -16,6 +17,7 @@ use super::view::NodeView;
 use crate::api::moment::{AreaFilter, Moment, Region};
 use crate::api::system::stats::RoleCounts;
 use crate::query::Params;
+use crate::server::Hot;
 use crate::{ApiError, AppState, json};
 
 const DEFAULT_LIMIT: usize = 50;
@@ -71,6 +73,7 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
+    let version = app.version();
     let params = Params::parse(query.as_deref())?;
     let moment = app.moment();
     let adverts = app.rest.adverts.get(&moment.data, moment.now);
@@ -90,7 +93,10 @@ pub(crate) async fn list(
     let mut counts = RoleCounts::default();
     moment.data.nodes().active().for_each(|node| counts.add(node.role.as_deref().unwrap_or_default()));
     let filter = FilterNote::of(&filter.region, &filter.area, &params);
-    Ok(json::response(&NodeList { nodes, total, counts, filter }))
+    let mut response = json::response(&NodeList { nodes, total, counts, filter });
+    // Relays and hash sizes are counted back from now.
+    response.extensions_mut().insert(Hot::at_most(version, Duration::from_secs(1)));
+    Ok(response)
 }
 
 /// Sorts as far as the page needs it.

@@ -1,0 +1,188 @@
+//! The server as a process: it never writes the database, and clients that mean it ill do not keep
+//! it from answering others.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+
+use rusqlite::Connection;
+use support::{Process, corescope, network, wait_for};
+
+struct Served {
+    process: Process,
+    port: u16,
+}
+
+/// A migrated database with a packet in it.
+fn database(folder: &Path) {
+    let path = folder.join("meshcore.db");
+    // An empty file is an empty database.
+    std::fs::write(&path, "").unwrap();
+    let output = corescope().args(["db", "migrate", "--db"]).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO observers (id, name, iata) VALUES ('AA11', 'one', 'SFO');
+             INSERT INTO nodes (public_key, name, role, last_seen) VALUES
+               ('abababababababababababababababababababababababababababababababab', 'n', 'repeater', '2026-06-01T12:00:00Z');
+             INSERT INTO transmissions (raw_hex, hash, first_seen, route_type, payload_type, payload_version, decoded_json)
+               VALUES ('06001f5d97f8ed9e', 'aaaaaaaaaaaaaaaa', '2026-06-01T12:00:00Z', 2, 1, 0, '{\"type\":\"RESPONSE\"}');
+             INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp) VALUES (1, 1, '[]', 1780315200);",
+        )
+        .unwrap();
+    // Everything into the one file, so that its bytes are all there is.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+}
+
+fn serve(folder: &Path) -> Served {
+    let process =
+        Process::start(corescope().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder));
+    let line = process.line("CoreScope serves");
+    let url = line.split(' ').nth(2).unwrap();
+    let port = url.rsplit(':').next().unwrap().parse().unwrap();
+    let served = Served { process, port };
+    wait_for("the server to be ready", || served.answers());
+    served
+}
+
+impl Served {
+    fn answers(&self) -> bool {
+        network::get(self.port, "/api/healthz").is_some_and(|(status, _)| status == 200)
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap()
+    }
+
+    fn resident_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+#[test]
+fn a_walk_over_all_routes_leaves_the_database_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    database(dir.path());
+    let path = dir.path().join("meshcore.db");
+    let before = std::fs::read(&path).unwrap();
+    let mut served = serve(dir.path());
+    let watcher = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let version =
+        |c: &Connection| c.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    let version_before = version(&watcher);
+    let document = corescope_web::openapi::document();
+    let mut asked = 0;
+    for (route, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let route = route
+                .replace("{id}", "1")
+                .replace("{hash}", "aaaaaaaaaaaaaaaa")
+                .replace("{pubkey}", &"ab".repeat(32));
+            let body = r#"{"hex":"0600aabb","hashes":["aaaaaaaaaaaaaaaa"]}"#;
+            let (status, _) =
+                network::request(&method.to_uppercase(), served.port, &route, "", body).unwrap();
+            assert_ne!(status, 500, "{method} {route}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 60, "only {asked} operations");
+    assert_eq!(version(&watcher), version_before);
+    drop(watcher);
+    assert_eq!(served.process.stop(), Some(0));
+    assert!(before == std::fs::read(&path).unwrap(), "the database changed");
+}
+
+#[test]
+fn a_database_that_is_not_there_or_not_ready_ends_with_75() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut missing =
+        Process::start(corescope().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(dir.path()));
+    assert_eq!(missing.ended(), Some(75));
+    Connection::open(dir.path().join("meshcore.db")).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    let mut unready =
+        Process::start(corescope().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(dir.path()));
+    assert_eq!(unready.ended(), Some(75));
+    assert!(unready.said("db migrate"), "the cure is not named");
+}
+
+/// `CORESCOPE_HOSTILE` connections of each kind (500 unless told otherwise; the soak takes 10 000).
+#[test]
+fn hostile_clients_do_not_keep_the_server_from_others() {
+    let count: usize = std::env::var("CORESCOPE_HOSTILE").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    corescope_cli::serving::raise_open_files();
+    let dir = tempfile::tempdir().unwrap();
+    database(dir.path());
+    let mut served = serve(dir.path());
+    let quiet_kb = served.resident_kb();
+
+    // Half-open: connected, and not a byte.
+    let half_open: Vec<TcpStream> = (0..count).map(|_| served.connect()).collect();
+    assert!(served.answers(), "not beside {count} half-open connections");
+
+    // Slow headers, one line and then nothing.
+    let slow: Vec<TcpStream> = (0..count / 2)
+        .map(|_| {
+            let mut stream = served.connect();
+            stream.write_all(b"GET /api/stats HTTP/1.1\r\nHost: x\r\nX-").unwrap();
+            stream
+        })
+        .collect();
+    assert!(served.answers(), "not beside {} slow clients", slow.len());
+
+    // Sockets that never read, while others send more than they may.
+    let sockets: Vec<TcpStream> = (0..count / 5)
+        .map(|_| {
+            let mut stream = served.connect();
+            write!(
+                stream,
+                "GET /ws?v=2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            .unwrap();
+            stream
+        })
+        .collect();
+    wait_for("all sockets to be counted", || {
+        let answer = network::get(served.port, "/api/health").map(|(_, body)| body).unwrap_or_default();
+        let health: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+        health["websocket"]["clients"] == sockets.len()
+    });
+    assert!(served.answers(), "not beside {} sockets", sockets.len());
+
+    // Headers and bodies that are too large are refused and cost nothing.
+    let large = "x".repeat(20_000);
+    let (status, _) =
+        network::request("GET", served.port, "/api/stats", &format!("X-Large: {large}\r\n"), "").unwrap();
+    assert_eq!(status, 431);
+    let mut flood = served.connect();
+    let _ = flood.write_all(b"GET / HTTP/1.1\r\n");
+    let line = format!("X-A: {large}\r\n");
+    // Until the server hangs up; at the latest after 100 MB.
+    let sent = (0..5000).take_while(|_| flood.write_all(line.as_bytes()).is_ok()).count();
+    assert!(sent < 5000, "100 MB of headers were taken");
+    let claimed = "POST /api/decode HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\n\r\n";
+    let mut claims = served.connect();
+    claims.write_all(claimed.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    claims.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(served.answers());
+
+    // When they are gone, so is what they cost.
+    drop((half_open, slow, sockets, flood, claims));
+    wait_for("the sockets to be gone", || {
+        let answer = network::get(served.port, "/api/health").map(|(_, body)| body).unwrap_or_default();
+        let health: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+        health["websocket"]["clients"] == 0
+    });
+    let held_kb = served.resident_kb().saturating_sub(quiet_kb);
+    let allowed_kb = 40_000 + count as u64 * 8;
+    assert!(held_kb < allowed_kb, "{held_kb} kB more than before, {allowed_kb} kB allowed");
+    assert_eq!(served.process.stop(), Some(0));
+}
