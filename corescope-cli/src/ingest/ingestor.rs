@@ -82,6 +82,13 @@ impl Ingestor {
         };
         options.rules = rules(config, &keys);
         let mut writer = open(&setup.place.paths.db, options)?;
+        if config.db.vacuum_on_startup && !writer.gives_back_pages()? {
+            tracing::info!(
+                "rewriting the database once, so that free pages can be given back (db.vacuumOnStartup)"
+            );
+            let done = writer.vacuum()?;
+            tracing::info!(bytes_before = done.before, bytes_after = done.after, "rewritten");
+        }
         let mut ids = Vec::new();
         for source in setup.sources.iter().filter(|source| source.client_id.is_none()) {
             ids.push((source.name.clone(), kept_client_id(&mut writer, &source.name)?));

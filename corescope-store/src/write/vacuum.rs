@@ -21,6 +21,16 @@ pub struct Vacuumed {
 }
 
 impl Writer {
+    /// Whether free pages of this file can be given back without a full VACUUM.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Sqlite`].
+    pub fn gives_back_pages(&self) -> Result<bool, WriteError> {
+        let mode = self.connection().query_row("PRAGMA auto_vacuum", [], |r| r.get::<_, i64>(0));
+        mode.map(|mode| mode == 2).doing("cannot read how the file is set up")
+    }
+
     /// Rewrites the file without free pages, and sets it up so that later ones can be given
     /// back without this. Needs free space of about twice the file; takes minutes for
     /// gigabytes. Readers go on reading.
