@@ -1,5 +1,7 @@
 //! `decode --jsonl` on the published vectors and on our own: every field as expected.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::path::PathBuf;
 
 use corescope_cli::commands::decode::jsonl::answer;
