@@ -59,7 +59,9 @@ impl Source {
         let mesh = Mesh::new(Preset::Region, 7);
         let traffic = Traffic::new(&mesh, BEGIN_MS, gap_ms).reusing_floods(8);
         let mut ring = KeyRing::with_public();
-        ["#test", "#bot", "#wardrive"].iter().for_each(|name| ring.insert_hashtag(name));
+        for name in ["#test", "#bot", "#wardrive"] {
+            ring.insert_hashtag(name);
+        }
         Self { mesh, traffic, ring, per_transmission, debt: 0.0 }
     }
 
@@ -129,7 +131,7 @@ impl Source {
         let hop = |hop: &[u8]| format!("\"{}\"", hex::encode_upper(hop));
         let key = |relay: &u32| {
             // Some hops stay unknown, as ambiguous prefixes do.
-            let node = self.mesh.nodes().get(*relay as usize).filter(|_| relay % 9 != 0);
+            let node = self.mesh.nodes().get(*relay as usize).filter(|_| !relay.is_multiple_of(9));
             node.map_or_else(|| "null".to_owned(), |n| format!("\"{}\"", n.key))
         };
         let joined = |items: Vec<String>| format!("[{}]", items.join(","));

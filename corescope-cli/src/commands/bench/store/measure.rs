@@ -265,7 +265,7 @@ fn follow_delays(path: &Path, store: &Store) -> anyhow::Result<Vec<f64>> {
         let committed = Instant::now();
         while store.snapshot().by_id(id).is_none() {
             anyhow::ensure!(
-                committed.elapsed() < Duration::from_secs(60),
+                committed.elapsed() < Duration::from_mins(1),
                 "a committed row never became visible"
             );
             std::thread::sleep(Duration::from_micros(200));
