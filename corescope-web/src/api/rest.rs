@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use corescope_core::config::Paths;
 use corescope_store::lookup::{self, Reader};
@@ -10,10 +11,13 @@ use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
 use super::system::ingestor::StatsFile;
 use super::system::process::Sampler;
-use crate::{ApiError, App};
+use crate::{ApiError, App, AppState};
 
 /// Where the original's ingestor writes its figures.
 const OLD_STATS: &str = "/tmp/corescope-ingestor-stats.json";
+
+/// Pause between two looks at the adverts.
+const ADVERTS: Duration = Duration::from_secs(1);
 
 /// Made once per server.
 #[derive(Debug)]
@@ -48,8 +52,25 @@ impl Rest {
     }
 
     /// What runs beside the requests, until the future is dropped.
-    pub(crate) async fn run(app: &App) {
-        tokio::join!(app.rest.sampler.run(), known::keep_fresh(app));
+    pub(crate) async fn run(app: &AppState) {
+        tokio::join!(app.rest.sampler.run(), known::keep_fresh(app), keep_adverts(app));
+    }
+}
+
+/// Looks at the adverts before somebody asks, so that the first request does not wait for it.
+async fn keep_adverts(app: &AppState) {
+    loop {
+        let app = app.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let data = app.store.snapshot();
+            if data.loading().usable {
+                app.rest.adverts.get(&data, app.clock.now());
+            }
+        });
+        if looked.await.is_err() {
+            return;
+        }
+        tokio::time::sleep(ADVERTS).await;
     }
 }
 

@@ -93,7 +93,7 @@ struct Sized {
 fn sample(moment: &Moment) -> BTreeMap<String, Vec<AudioPacket<'_>>> {
     let mut sizes: BTreeMap<&str, Vec<Sized>> = BTreeMap::new();
     for packet in moment.data.transmissions() {
-        if packet.raw().is_empty() || packet.decoded_json().is_none() {
+        if packet.raw().is_empty() {
             continue;
         }
         if let Some(name) = type_name(&packet) {
