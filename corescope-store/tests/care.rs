@@ -107,13 +107,13 @@ fn hashes_of_an_older_rule_are_made_anew_and_doubles_become_one() {
     let sql = place.sql();
     let hash: String = place.one("SELECT hash FROM transmissions WHERE id = 2");
     // The same packet under an old hash, with one observation of its own and one that is a double.
-    sql.execute_batch(&format!(
+    sql.execute_batch(
         "INSERT INTO transmissions(id, raw_hex, hash, first_seen, last_seen, payload_type)
            SELECT 50, raw_hex, 'oldoldoldoldold1', '2026-01-01T00:00:00Z', last_seen + 50, payload_type FROM transmissions WHERE id = 2;
          INSERT INTO observations(id, transmission_id, observer_idx, path_json, timestamp)
            VALUES (60, 50, 1, '[\"AA\"]', 5), (61, 50, 1, '[\"CC\"]', 6);
          UPDATE transmissions SET hash = 'oldoldoldoldold2' WHERE id = 3;"
-    ))
+    )
     .unwrap();
     let mut writer = place.writer();
     let done = writer.rehash(&mut |_| {}).unwrap();
