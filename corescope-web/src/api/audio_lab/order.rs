@@ -3,7 +3,7 @@
 //! Eight packets are drawn from a list sorted by size, and many packets have the same size: which ones are drawn is
 //! decided by where a sort that is not stable leaves equals. Clients that show the same samples for years notice a
 //! change, so this is the sort that the original's runtime uses: pattern-defeating quicksort (O. Peters,
-//! arXiv:2106.05123) with the parameters below.
+//! arXiv:2106.05123) as in Go's `sort` package, whose copyright notice is in this crate's `NOTICE.md`.
 
 /// Up to here by insertion, which keeps equals in order.
 const INSERTION: usize = 12;
