@@ -186,3 +186,48 @@ fn hostile_clients_do_not_keep_the_server_from_others() {
     assert!(held_kb < allowed_kb, "{held_kb} kB more than before, {allowed_kb} kB allowed");
     assert_eq!(served.process.stop(), Some(0));
 }
+
+/// Sends requests until one is refused; how many were served before, and the refusal.
+fn served_until_refused(port: u16, headers: &str) -> (usize, serde_json::Value) {
+    for served in 0..100 {
+        let (status, body) = network::request("GET", port, "/api/healthz", headers, "").unwrap();
+        if status == 429 {
+            return (served, serde_json::from_str(&body).unwrap());
+        }
+    }
+    panic!("100 requests were served in spite of the limit");
+}
+
+/// Starts the server with these settings of `http`, without asking it anything: that would count.
+fn limited(folder: &Path, http: &str) -> Served {
+    database(folder);
+    std::fs::write(folder.join("config.json"), format!(r#"{{"http":{http}}}"#)).unwrap();
+    let process =
+        Process::start(corescope().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder));
+    let line = process.line("CoreScope serves");
+    let port = line.split(' ').nth(2).unwrap().rsplit(':').next().unwrap().parse().unwrap();
+    Served { process, port }
+}
+
+// A request per day comes back: however slow the machine is, none does within the test.
+#[test]
+fn each_address_has_its_own_limit_and_only_a_trusted_proxy_names_addresses() {
+    let limits = r#""limits":{"loopback":true,"requestBurst":5,"requestsPerSecond":0.00001}"#;
+    let direct = tempfile::tempdir().unwrap();
+    let mut served = limited(direct.path(), &format!("{{{limits}}}"));
+    let (count, refusal) = served_until_refused(served.port, "");
+    assert_eq!((count, refusal["code"].as_str()), (5, Some("rate_limited")), "{refusal}");
+    assert!(refusal["hint"].is_string() && refusal["retry_after_s"].as_u64() > Some(0), "{refusal}");
+    // Nobody is believed who is no trusted proxy.
+    assert_eq!(served_until_refused(served.port, "X-Forwarded-For: 198.51.100.7\r\n").0, 0);
+    assert_eq!(served.process.stop(), Some(0));
+
+    let behind = tempfile::tempdir().unwrap();
+    let mut served = limited(behind.path(), &format!(r#"{{"trustedProxies":["127.0.0.1/32"],{limits}}}"#));
+    assert_eq!(served_until_refused(served.port, "X-Forwarded-For: 198.51.100.7\r\n").0, 5);
+    assert_eq!(served_until_refused(served.port, "X-Forwarded-For: 198.51.100.8\r\n").0, 5);
+    // What a client wrote itself stands to the left of what the proxy adds.
+    let claimed = "X-Forwarded-For: 203.0.113.9, 198.51.100.7\r\n";
+    assert_eq!(served_until_refused(served.port, claimed).0, 0);
+    assert_eq!(served.process.stop(), Some(0));
+}
