@@ -84,7 +84,10 @@ fn one_of_each_flaw_is_named() {
         ("3100aabbccdd".into(), "reserved_payload_type"),
     ];
     let mut text = String::from("# frames with a flaw each, and lines that hold no frame\n\n");
-    frames.iter().for_each(|(frame, _)| text.push_str(&format!("{frame}\n")));
+    for (frame, _) in &frames {
+        text.push_str(frame);
+        text.push('\n');
+    }
     let message =
         |payload: &str| format!("{{\"topic\":\"meshcore/SJC/AA/packets\",\"payload\":{payload}}}\n");
     text.push_str("xyz\n{\"broken\":\n");
