@@ -1,11 +1,15 @@
 //! The writer: opens the file, owns it, commits batches.
 
+mod for_jobs;
+mod open;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use corescope_core::time::rfc3339;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
+use self::open::{load_books, open_connection};
 use super::accepted::Accepted;
 use super::batch::{Batch, Books};
 use super::changes::Changes;
@@ -13,35 +17,9 @@ use super::counters::Counters;
 use super::error::{Doing, WriteError};
 use super::ledger::{Completeness, Ledger, Refused, write_completeness};
 use super::lock::WriterLock;
-use super::nodes::NodeBook;
-use super::observers::ObserverBook;
 use super::outcome::{BatchReport, Outcome, Rejected};
-use super::rules::{Options, Rules, Synchronous};
-use crate::db::{BUSY_TIMEOUT, OpenError};
+use super::rules::{Options, Rules};
 use crate::migrate::{Behind, PATHS_CURSOR, Progress, Stepped, TRANSMISSIONS_CURSOR, run_first};
-
-/// Where messages go: the narrow seam between intake and storage. Only [`Writer`]
-/// implements it.
-pub trait Sink: sealed::Sealed {
-    /// Stores the messages and the account of those that were refused before, all or
-    /// nothing. When this returns, everything is on the disk.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`]; nothing was stored, and the same batch may be given again.
-    fn store(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Writer {}
-}
-
-impl Sink for Writer {
-    fn store(&mut self, messages: &[Accepted], refused: &[Refused]) -> Result<BatchReport, WriteError> {
-        self.batch_with(messages, refused)
-    }
-}
 
 /// What [`Writer::step_background`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -326,82 +304,6 @@ impl Writer {
         Ok(())
     }
 
-    /// The connection, for reading.
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.db
-    }
-
-    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
-        &mut self.db
-    }
-
-    /// As [`write`](Self::write), for work that asks who is meant by a hop.
-    pub(crate) fn write_with_nodes<T>(
-        &mut self,
-        doing: &'static str,
-        work: impl FnOnce(&Connection, &NodeBook) -> rusqlite::Result<T>,
-    ) -> Result<T, WriteError> {
-        self.refresh_books()?;
-        let nodes = &self.books.nodes;
-        match in_transaction(&self.db, doing, |db| work(db, nodes)) {
-            Ok(value) => {
-                self.committed();
-                Ok(value)
-            }
-            Err(error) => Err(self.rolled_back(error)),
-        }
-    }
-
-    /// The neighbours have changed: paths are resolved with them from now on.
-    pub(crate) fn reload_neighbours(&mut self) -> Result<(), WriteError> {
-        self.refresh_books()?;
-        self.books.nodes.load_neighbours(&self.db).doing("cannot read the neighbour edges")
-    }
-
-    /// Transmissions were deleted.
-    pub(crate) fn forget_transmissions(&mut self) {
-        self.books.recent.clear();
-    }
-
-    /// Moves the log into the file without waiting for anyone; cuts it when it has grown.
-    /// Returns the pages that were moved.
-    pub(crate) fn checkpoint(&mut self) -> Result<u64, WriteError> {
-        let doing = "cannot move the log into the file";
-        let run = |how: &str| {
-            self.db
-                .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |r| r.get::<_, i64>(2))
-                .doing(doing)
-        };
-        self.db.busy_timeout(std::time::Duration::ZERO).doing(doing)?;
-        let log = crate::db::beside(&self.path, "-wal");
-        let is_long = std::fs::metadata(log).is_ok_and(|m| m.len() > LONG_LOG);
-        // A reader that holds the log makes the answer "busy", which is no error.
-        let moved = run(if is_long { "TRUNCATE" } else { "PASSIVE" });
-        self.db.busy_timeout(BUSY_TIMEOUT).doing(doing)?;
-        moved.map(|pages| pages.max(0) as u64)
-    }
-
-    /// Rows were deleted or renumbered behind the books: they are read again before use.
-    pub(crate) fn forget_books(&mut self) {
-        self.books_are_stale = true;
-    }
-
-    /// One short transaction of a job.
-    pub(crate) fn write<T>(
-        &mut self,
-        doing: &'static str,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, WriteError> {
-        let result = in_transaction(&self.db, doing, work);
-        match result {
-            Ok(value) => {
-                self.committed();
-                Ok(value)
-            }
-            Err(error) => Err(self.rolled_back(error)),
-        }
-    }
-
     /// Writes all that was gathered about observers and nodes.
     pub(crate) fn flush(&mut self, now: i64) -> Result<(), WriteError> {
         self.refresh_books()?;
@@ -468,9 +370,6 @@ impl Drop for Writer {
     }
 }
 
-/// A log longer than this is cut, bytes.
-const LONG_LOG: u64 = 64 * 1024 * 1024;
-
 fn store_all(
     db: &Connection,
     rules: &Rules,
@@ -504,54 +403,6 @@ fn in_transaction<T>(
     result.doing(doing)
 }
 
-fn load_books(db: &Connection, before: Option<Books>) -> rusqlite::Result<Books> {
-    let (observers, bad_adverts) = match before {
-        Some(books) => (Some(books.observers), books.bad_adverts),
-        None => (None, std::collections::HashSet::new()),
-    };
-    Ok(Books {
-        observers: ObserverBook::load(db, observers)?,
-        nodes: NodeBook::load(db)?,
-        recent: super::recent::Recent::default(),
-        bad_adverts,
-    })
-}
-
-fn open_connection(path: &Path, options: &Options) -> Result<Connection, WriteError> {
-    let opening = |e| WriteError::Open(OpenError::of(path, e));
-    let is_new = !path.exists();
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).map_err(opening)?;
-    if is_new {
-        restrict_mode(path);
-    }
-    // Without the right to write SQLite opens the file all the same, to read it.
-    if db.is_readonly("main").map_err(opening)? {
-        return Err(OpenError::ReadOnly { path: path.to_owned() }.into());
-    }
-    db.busy_timeout(BUSY_TIMEOUT).map_err(opening)?;
-    db.set_prepared_statement_cache_capacity(128);
-    let pages: i64 = db.query_row("PRAGMA page_count", [], |r| r.get(0)).map_err(opening)?;
-    if pages == 0 {
-        // Must come before the first table and before the log.
-        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(opening)?;
-    }
-    let synchronous = match options.synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
-    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(opening)?;
-    db.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = {};",
-        options.checkpoint_pages.max(1)
-    ))
-    .map_err(opening)?;
-    db.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(())).map_err(opening)?;
-    Ok(db)
-}
-
 /// What this writer stored lacks nothing: the next start need not look at it.
 fn migrate_cursors_to_the_end(db: &Connection) -> rusqlite::Result<()> {
     for (cursor, table) in [(TRANSMISSIONS_CURSOR, "transmissions"), (PATHS_CURSOR, "observations")] {
@@ -559,15 +410,6 @@ fn migrate_cursors_to_the_end(db: &Connection) -> rusqlite::Result<()> {
         super::set_state(db, cursor, &newest.unwrap_or(0).to_string())?;
     }
     Ok(())
-}
-
-/// 0640: the database holds messages and positions.
-fn restrict_mode(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640));
-    }
 }
 
 pub(crate) fn unix_now() -> i64 {
