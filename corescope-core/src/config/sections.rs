@@ -1,4 +1,7 @@
 //! The configuration as the program uses it: plain values, checked once.
+//!
+//! One table: every section with its fields, and how each is read. It is longer than other files because what is
+//! configured should be seen at one look; names, kinds and defaults of the keys are the table in `keys`.
 
 use std::path::PathBuf;
 

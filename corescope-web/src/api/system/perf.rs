@@ -1,6 +1,7 @@
 //! `GET /api/perf`, `/api/perf/io`, `/api/perf/sqlite`, `POST /api/perf/reset`: figures for operators.
 
-use std::collections::BTreeMap;
+mod answer;
+mod breakdown;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -11,7 +12,8 @@ use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::health::{CacheStats, cache_stats};
+use self::breakdown::{BREAKDOWN_NOTE, breakdown};
+use super::health::cache_stats;
 use super::ingestor::IngestorIo;
 use super::process::{IoRates, Memory};
 use super::stats::{megabytes, store_bytes};
@@ -20,272 +22,18 @@ use crate::perf::Record;
 use crate::query::Params;
 use crate::{ApiError, AppState, json};
 
+pub use answer::{
+    GraphFigures, Indexes, Perf, PerfCache, PerfSqlite, PerfStore, RouteTimes, Rows, Runtime, SlowRequest,
+    WalPages,
+};
+pub use breakdown::MemoryBreakdown;
+
 /// Slow requests shown at most.
 const SLOW: usize = 20;
 /// Packets that the original says it could hold; nothing is bounded by it here.
 const MAX_PACKETS: u64 = 2_386_092;
 /// The ingestor's disk traffic counts while its figures are not older, seconds.
 const IO_FRESH: i64 = 5;
-
-/// Figures for operators.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Perf {
-    /// Seconds since the start.
-    pub uptime: u64,
-    /// Requests since the start or the last reset.
-    pub total_requests: u64,
-    /// Mean, ms.
-    pub avg_ms: f64,
-    /// Figures per route (`/api/nodes/:pubkey`).
-    pub endpoints: BTreeMap<String, RouteTimes>,
-    /// At most 20, newest first.
-    pub slow_queries: Vec<SlowRequest>,
-    /// Answers that callers share.
-    pub cache: PerfCache,
-    /// Packets in memory.
-    pub packet_store: PerfStore,
-    /// The database.
-    pub sqlite: PerfSqlite,
-    /// The runtime, under the names of the original.
-    pub go_runtime: Runtime,
-    /// The neighbour graph.
-    pub neighbor_graph: GraphFigures,
-    /// Where the store's memory is; only with `mem=1`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_breakdown: Option<MemoryBreakdown>,
-    /// What the breakdown leaves out; only with `mem=1`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_breakdown_note: Option<&'static str>,
-}
-
-/// Figures of one route.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RouteTimes {
-    /// Requests.
-    pub count: u64,
-    /// Mean, ms.
-    pub avg_ms: f64,
-    /// Median of the last 100 requests, ms.
-    pub p50_ms: f64,
-    /// 95th percentile of the last 100 requests, ms.
-    pub p95_ms: f64,
-    /// Longest, ms.
-    pub max_ms: f64,
-}
-
-/// A request that took 100 ms or more.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct SlowRequest {
-    /// Path without its query.
-    pub path: String,
-    /// Duration, ms.
-    pub ms: f64,
-    /// When it ended, RFC 3339.
-    pub time: String,
-    /// Status answered.
-    pub status: u16,
-}
-
-/// Answers that callers share.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PerfCache {
-    /// Kept now.
-    pub size: u64,
-    /// The rest of the figures.
-    #[serde(flatten)]
-    pub stats: CacheStats,
-}
-
-/// Packets in memory.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PerfStore {
-    /// Distinct packets.
-    pub total_loaded: u64,
-    /// Receptions.
-    pub total_observations: u64,
-    /// Packets given up for room.
-    pub evicted: u64,
-    /// Publications since the start.
-    pub inserts: u64,
-    /// Requests answered.
-    pub queries: u64,
-    /// Same as `totalLoaded`.
-    pub in_memory: u64,
-    /// Always false.
-    pub sqlite_only: bool,
-    /// A figure of the original; nothing is bounded by it.
-    pub max_packets: u64,
-    /// What the process holds, MB.
-    #[serde(rename = "estimatedMB")]
-    pub estimated_mb: f64,
-    /// What the store holds, MB.
-    #[serde(rename = "trackedMB")]
-    pub tracked_mb: f64,
-    /// Store bytes per packet.
-    pub avg_bytes_per_packet: u64,
-    /// Bound, MB; 0 without one.
-    #[serde(rename = "maxMB")]
-    pub max_mb: u64,
-    /// Entries of the indexes.
-    pub indexes: Indexes,
-    /// Hours loaded before the rest.
-    pub hot_startup_hours: f64,
-    /// Whether everything is loaded.
-    pub background_load_complete: bool,
-    /// Whether loading ended early.
-    pub background_load_failed: bool,
-    /// Per cent loaded.
-    pub background_load_progress: u64,
-    /// Why loading ended early; absent when it did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub background_load_error: Option<String>,
-    /// Hours kept in memory; 0 for all.
-    pub retention_hours: f64,
-    /// First reception of the oldest packet in memory, RFC 3339; empty when there is none.
-    pub oldest_loaded: String,
-    /// Share of the rows that are loaded, 0 to 1.
-    pub load_coverage_ratio: f64,
-}
-
-/// Entries of the indexes.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Indexes {
-    /// Hashes.
-    pub by_hash: u64,
-    /// Observers with receptions.
-    pub by_observer: u64,
-    /// Nodes with packets.
-    pub by_node: u64,
-    /// Nodes with adverts.
-    pub advert_by_observer: u64,
-}
-
-/// The database.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PerfSqlite {
-    /// The file, MB.
-    #[serde(rename = "dbSizeMB")]
-    pub db_size_mb: f64,
-    /// Its log, MB.
-    #[serde(rename = "walSizeMB")]
-    pub wal_size_mb: f64,
-    /// Empty pages in the file, MB.
-    #[serde(rename = "freelistMB")]
-    pub freelist_mb: f64,
-    /// Pages of the log.
-    pub wal_pages: WalPages,
-    /// Rows.
-    pub rows: Rows,
-}
-
-/// Pages of the log.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct WalPages {
-    /// In the log file.
-    pub total: u64,
-    /// Of these, known to be in the database already.
-    pub checkpointed: u64,
-    /// Always 0: the server never checkpoints.
-    pub busy: u64,
-}
-
-/// Rows of the tables, as loaded.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Rows {
-    /// Packets.
-    pub transmissions: u64,
-    /// Receptions.
-    pub observations: u64,
-    /// Nodes.
-    pub nodes: u64,
-    /// Observers.
-    pub observers: u64,
-}
-
-/// The runtime. There is no garbage collector: its figures are 0.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Runtime {
-    /// Tasks.
-    pub goroutines: u64,
-    /// Always 0.
-    #[serde(rename = "numGC")]
-    pub num_gc: u64,
-    /// Always 0.
-    pub pause_total_ms: f64,
-    /// Always 0.
-    pub last_pause_ms: f64,
-    /// What the allocator holds, MB.
-    #[serde(rename = "heapAllocMB")]
-    pub heap_alloc_mb: f64,
-    /// Address space of data, MB.
-    #[serde(rename = "heapSysMB")]
-    pub heap_sys_mb: f64,
-    /// Same as `heapAllocMB`.
-    #[serde(rename = "heapInuseMB")]
-    pub heap_inuse_mb: f64,
-    /// Address space that is not resident, MB.
-    #[serde(rename = "heapIdleMB")]
-    pub heap_idle_mb: f64,
-    /// Processors.
-    #[serde(rename = "numCPU")]
-    pub num_cpu: usize,
-}
-
-/// The neighbour graph.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GraphFigures {
-    /// Edges.
-    pub edges: usize,
-    /// When it was read, RFC 3339; null when it never was.
-    pub loaded_at: Option<String>,
-}
-
-/// Where the store's memory is.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MemoryBreakdown {
-    /// Packets.
-    pub total_tx: u64,
-    /// Of these, floods.
-    pub flood_tx: u64,
-    /// The same, per cent.
-    pub flood_tx_share_pct: f64,
-    /// Receptions.
-    pub observations: u64,
-    /// Receptions per packet.
-    pub obs_per_tx: f64,
-    /// Frames, MB.
-    #[serde(rename = "txRawHexMB")]
-    pub tx_raw_hex_mb: f64,
-    /// Decoded payloads, MB; 0: they are made when asked for.
-    #[serde(rename = "txDecodedJsonMB")]
-    pub tx_decoded_json_mb: f64,
-    /// Paths of packets, MB; 0: they are those of receptions.
-    #[serde(rename = "txPathJsonMB")]
-    pub tx_path_json_mb: f64,
-    /// Paths of receptions, MB: what is left of the store.
-    #[serde(rename = "obsPathJsonMB")]
-    pub obs_path_json_mb: f64,
-    /// Names of observers, MB.
-    #[serde(rename = "obsStringsMB")]
-    pub obs_strings_mb: f64,
-    /// Share of the floods, MB.
-    #[serde(rename = "floodTxEstimatedMB")]
-    pub flood_tx_estimated_mb: f64,
-    /// The store, MB.
-    #[serde(rename = "totalTxEstimatedMB")]
-    pub total_tx_estimated_mb: f64,
-}
-
-const BREAKDOWN_NOTE: &str = "bytes of the store as it counts them; payloads are decoded when asked for and take none. The figures of \
-     paths are the remainder after frames and names. processRSSMB of /api/stats is what the process holds in all.";
 
 /// Figures for operators.
 #[utoipa::path(get, path = "/api/perf", tag = "system",
@@ -520,33 +268,6 @@ fn runtime(memory: &Memory) -> Runtime {
         heap_inuse_mb: exact(memory.anonymous),
         heap_idle_mb: exact(memory.data.saturating_sub(memory.anonymous)),
         num_cpu: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-    }
-}
-
-fn breakdown(data: &Snapshot) -> MemoryBreakdown {
-    let two = |x: f64| (x * 100.0).round() / 100.0;
-    let mb = |bytes: u64| two(bytes as f64 / 1_048_576.0);
-    let (mut floods, mut frames) = (0_u64, 0_u64);
-    for packet in data.transmissions() {
-        floods += u64::from(matches!(packet.route_type(), Some(0 | 1)));
-        frames += packet.raw().len() as u64;
-    }
-    let (packets, observations) = (data.transmission_count(), data.observation_count());
-    let share = |part: u64| if packets == 0 { 0.0 } else { part as f64 / packets as f64 };
-    let (all, tables) = (store_bytes(data), data.table_bytes() as u64);
-    MemoryBreakdown {
-        total_tx: packets,
-        flood_tx: floods,
-        flood_tx_share_pct: (share(floods) * 1000.0).round() / 10.0,
-        observations,
-        obs_per_tx: (share(observations) * 10.0).round() / 10.0,
-        tx_raw_hex_mb: mb(frames),
-        tx_decoded_json_mb: 0.0,
-        tx_path_json_mb: 0.0,
-        obs_path_json_mb: mb(all.saturating_sub(frames + tables)),
-        obs_strings_mb: mb(tables),
-        flood_tx_estimated_mb: two(mb(all) * share(floods)),
-        total_tx_estimated_mb: mb(all),
     }
 }
 
