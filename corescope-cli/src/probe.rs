@@ -4,9 +4,6 @@ use corescope_web::AppState;
 
 use crate::ingest::observe::Probe;
 
-/// The ingestor writes its stats file every second; one that is older than this is stale, seconds.
-const STALE_SECS: u64 = 60;
-
 /// A running server, for the metrics listener.
 #[derive(Debug, Clone)]
 pub struct ServerProbe {
@@ -26,14 +23,7 @@ impl Probe for ServerProbe {
     }
 
     fn reasons(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        if !self.state.is_ready() {
-            reasons.push("the database is being loaded".to_owned());
-        }
-        if let Some(age) = self.stats_age().filter(|age| *age > STALE_SECS) {
-            reasons.push(format!("the ingestor has said nothing for {age} s"));
-        }
-        reasons
+        self.state.reasons()
     }
 }
 

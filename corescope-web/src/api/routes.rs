@@ -35,8 +35,10 @@ fn configuration() -> Router<AppState> {
 }
 
 fn of_system() -> Router<AppState> {
-    use system::{health, perf, stats, write_sources};
+    use system::{health, perf, ready, stats, write_sources};
     Router::new()
+        .route("/livez", get(ready::livez))
+        .route("/readyz", get(ready::readyz))
         .route("/api/healthz", get(health::healthz))
         .route("/api/health", get(health::health))
         .route("/api/stats", get(stats::stats))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use corescope_core::time::{parse_rfc3339, rfc3339};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,8 +17,6 @@ use crate::{AppState, json};
 
 /// Slow requests shown at most.
 const RECENT_SLOW: usize = 5;
-/// The ingestor writes its figures each second; older than this it is not running.
-const STALE_SECONDS: i64 = 60;
 
 /// How the process is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -232,13 +229,8 @@ pub(crate) async fn healthz(State(app): State<AppState>) -> Response {
 
 /// What is wrong with the ingest, as far as its figures tell.
 fn reasons(stats: Option<&IngestorStats>, now: i64, frozen: bool) -> Vec<String> {
-    let mut out = Vec::new();
+    let mut out = super::ready::of_ingestor(stats, now, frozen);
     let Some(stats) = stats.filter(|_| !frozen) else { return out };
-    if let Some(at) = parse_rfc3339(&stats.sampled_at)
-        && now - at > STALE_SECONDS
-    {
-        out.push(format!("the ingestor has written no figures since {}", rfc3339(at)));
-    }
     let down = stats.source_statuses.iter().filter(|s| !s.connected);
     out.extend(down.map(|source| format!("source {} is not connected", source.name)));
     out
@@ -246,6 +238,8 @@ fn reasons(stats: Option<&IngestorStats>, now: i64, frozen: bool) -> Vec<String>
 
 #[cfg(test)]
 mod tests {
+    use corescope_core::time::parse_rfc3339;
+
     use super::*;
     use crate::api::system::ingestor::SourceStatus;
 

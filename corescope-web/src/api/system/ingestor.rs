@@ -64,6 +64,8 @@ pub struct IngestorStats {
     pub queue: Option<Queue>,
     /// Input refused, by reason.
     pub bad: BTreeMap<String, i64>,
+    /// Why the ingestor calls itself not ready; empty when it does its work.
+    pub reasons: Vec<String>,
 }
 
 /// Disk traffic of the ingestor, per second.

@@ -5,5 +5,6 @@ pub mod health;
 pub mod ingestor;
 pub mod perf;
 pub mod process;
+pub mod ready;
 pub mod stats;
 pub mod write_sources;
