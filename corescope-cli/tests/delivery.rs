@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use support::mqtt::Publisher;
 use support::{
-    Heard, Mosquitto, Process, assert_exactly_once, assert_in_good_order, corescope, ingestor, network,
-    wait_for,
+    Heard, Mosquitto, Process, assert_accounted_for, assert_exactly_once, assert_in_good_order, corescope,
+    ingestor, network, port_of, wait_for,
 };
 
 fn kills() -> u32 {
@@ -44,6 +44,7 @@ fn behind_mosquitto_the_ingestor_is_killed_again_and_again() {
     assert_exactly_once(&database, &messages);
     assert_eq!(process.stop(), Some(0));
     assert_in_good_order(&database);
+    assert_accounted_for(&database);
     assert!(messages.len() > 100, "{}", messages.len());
 }
 
@@ -81,6 +82,7 @@ fn with_its_own_endpoint_the_process_is_killed_again_and_again() {
     assert_exactly_once(&database, &messages);
     assert_eq!(process.stop(), Some(0));
     assert_in_good_order(&database);
+    assert_accounted_for(&database);
 }
 
 #[test]
@@ -123,6 +125,12 @@ fn a_database_locked_by_another_process_only_delays() {
         network::get(metrics, "/readyz")
             .is_some_and(|(status, body)| status == 503 && body.contains("committed"))
     });
+    let page = port_of(&process.line("http://"));
+    wait_for("the server to say so too", || {
+        network::get(page, "/readyz")
+            .is_some_and(|(status, body)| status == 503 && body.contains("committed"))
+    });
+    assert_eq!(network::get(page, "/livez").map(|(status, _)| status), Some(200));
     let during = publisher.acknowledged();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(publisher.acknowledged(), during, "acknowledged although nothing could be committed");
@@ -135,6 +143,7 @@ fn a_database_locked_by_another_process_only_delays() {
     assert_exactly_once(&database, &messages);
     assert_eq!(process.stop(), Some(0));
     assert_in_good_order(&database);
+    assert_accounted_for(&database);
 }
 
 #[test]
@@ -162,6 +171,7 @@ fn a_full_disk_acknowledges_nothing_and_ends_nothing() {
     assert_exactly_once(&database, &messages);
     assert_eq!(process.stop(), Some(0));
     assert_in_good_order(&database);
+    assert_accounted_for(&database);
 }
 
 #[test]

@@ -6,18 +6,13 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Heard, Mosquitto, Process, corescope, ingestor, mqtt, network, server, wait_for};
+use support::{Heard, Mosquitto, Process, corescope, ingestor, mqtt, network, port_of, server, wait_for};
 
 const HEARD: Heard = Heard { transmission: 7, observer: 3 };
-
-/// The port in a line such as `… http://127.0.0.1:3000`.
-fn port_of(line: &str) -> u16 {
-    let address = line.split("://127.0.0.1:").nth(1).unwrap();
-    address.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
-}
 
 #[test]
 fn from_a_broker_to_http_in_two_processes() {
@@ -57,6 +52,11 @@ fn from_a_broker_to_http_in_two_processes() {
     wait_for("the server's /readyz", || {
         network::get(health, "/readyz").is_some_and(|(status, _)| status == 200)
     });
+    wait_for("the same on its own port", || {
+        network::get(port, "/readyz")
+            .is_some_and(|(status, body)| status == 200 && body == "{\"ready\":true,\"reasons\":[]}\n")
+    });
+    assert_eq!(network::get(port, "/livez"), Some((200, "ok\n".to_owned())));
     assert!(network::get(health, "/metrics").unwrap().1.contains("corescope_server_ready 1"));
     let (_, observers) = network::get(port, "/api/observers").unwrap();
     assert!(observers.contains(&HEARD.observer_id()) && observers.contains("Observer 3"), "{observers}");
@@ -312,4 +312,61 @@ fn a_packet_left_in_the_folder_is_stored_and_answered() {
     assert!(text.contains("\"outcome\":\"stored\"") && text.contains("\"observation\":1"), "{text}");
     wait_for("the request to be removed", || !folder.join("request-0a.json").exists());
     assert_eq!(process.stop(), Some(0));
+}
+
+/// The same command as a user who owns nothing here; none, with a message, where that is not possible.
+fn as_nobody(command: &Command) -> Option<Command> {
+    let other = |program: &std::ffi::OsStr| {
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
+        other
+    };
+    let tried = other(command.get_program()).arg("--version").output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        println!(
+            "skipped: cannot run {} as another user (needs root and setpriv)",
+            command.get_program().display()
+        );
+        return None;
+    }
+    let mut changed = other(command.get_program());
+    changed.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => changed.env(name, value),
+            None => changed.env_remove(name),
+        };
+    }
+    Some(changed)
+}
+
+#[test]
+fn a_server_of_another_user_reads_files_that_it_may_not_write() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let data = dir.path().join("data");
+    let mut command = server();
+    command.args(["--listen", "127.0.0.1:0", "--wait", "60", "--data"]).arg(&data);
+    let Some(mut command) = as_nobody(&command) else { return };
+    let mut writer = Process::start(
+        corescope()
+            .args(["up", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data"])
+            .arg(&data),
+    );
+    let mqtt_port = port_of(&writer.line("mqtt://"));
+    for path in
+        [&data, &data.join("meshcore.db"), &data.join("meshcore.db-wal"), &data.join("meshcore.db-shm")]
+    {
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mut reader = Process::start(&mut command);
+    let port = port_of(&reader.line("http://"));
+    let mut publisher = mqtt::connect(mqtt_port, "publisher").unwrap();
+    publisher.write_all(&mqtt::publish(&HEARD.topic(), HEARD.payload().as_bytes(), 1)).unwrap();
+    wait_for("the packet from a server that may only read", || {
+        network::get(port, "/api/packets?limit=5").is_some_and(|(_, body)| body.contains(&HEARD.raw()))
+    });
+    assert_eq!(reader.stop(), Some(0));
+    assert_eq!(writer.stop(), Some(0));
 }

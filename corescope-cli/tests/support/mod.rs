@@ -26,6 +26,12 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// The port in a line such as `… http://127.0.0.1:3000`.
+pub fn port_of(line: &str) -> u16 {
+    let address = line.split("://127.0.0.1:").nth(1).unwrap();
+    address.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
 /// A process that is killed when the test ends.
 pub struct Process {
     child: Child,
@@ -293,4 +299,29 @@ pub fn assert_in_good_order(database: &Path) {
         )
         .unwrap();
     assert_eq!(unbalanced, 0, "lines of the ledger do not balance");
+}
+
+/// Nothing was refused, every observation that is there was counted as stored exactly once, and the rest as duplicates:
+/// also after the process was killed in the middle.
+pub fn assert_accounted_for(database: &Path) {
+    let mut rows = HashMap::new();
+    for ((_, observer), count) in stored(database) {
+        *rows.entry(observer).or_default() += count as i64;
+    }
+    let connection = corescope_store::db::open_read(database).unwrap();
+    let mut lines = connection
+        .prepare(
+            "SELECT observer, SUM(received), SUM(stored), SUM(duplicate), SUM(filtered + rejected) FROM cs_ledger
+             GROUP BY observer",
+        )
+        .unwrap();
+    let mut counted = HashMap::new();
+    let mut next = lines.query([]).unwrap();
+    while let Some(row) = next.next().unwrap() {
+        let observer: String = row.get(0).unwrap();
+        let [received, stored, duplicate, refused] = [1, 2, 3, 4].map(|at| row.get::<_, i64>(at).unwrap());
+        assert_eq!((received, refused), (stored + duplicate, 0), "{observer}");
+        counted.insert(observer, stored);
+    }
+    assert_eq!(counted, rows, "what the ledger calls stored is not what is there");
 }
