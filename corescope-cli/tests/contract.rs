@@ -461,7 +461,8 @@ fn figures_are_those_of_the_rows() {
         (&json!(5), &json!(6), &json!(2))
     );
     let health = server.get(&format!("/api/nodes/{}/health", NODE.to_uppercase())).json();
-    assert_eq!(health["stats"]["totalPackets"], 2);
+    // Its advert, the message it relayed, and the packet whose hop 11 no other repeater answers to.
+    assert_eq!(health["stats"]["totalPackets"], 3);
     assert_eq!(health["observers"][0]["observer_id"], OBSERVER);
     let battery = server.get(&format!("/api/nodes/{NODE}/battery")).json();
     assert_eq!(
