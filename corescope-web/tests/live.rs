@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use corescope_core::config;
 use corescope_store::memory::{Batch, Loading, ObservationRow, Store, TransmissionRow};
+use corescope_web::protobuf::v1;
 use corescope_web::server::{self, Limits, Options};
 use corescope_web::{App, AppState, Clock, api};
 use futures_util::{SinkExt, StreamExt};
+use prost::Message as _;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -167,6 +169,58 @@ async fn filters_are_confirmed_and_mistakes_are_told() {
     assert_eq!(next_of(&mut socket, "transmission").await["data"]["id"], 4);
     server.append(&[], &[(6, 4)]);
     assert_eq!(next_of(&mut socket, "observations").await["data"]["observation_count"], 3);
+}
+
+async fn next_binary(socket: &mut Socket) -> v1::LiveEvent {
+    loop {
+        let message =
+            tokio::time::timeout(Duration::from_mins(1), socket.next()).await.unwrap().unwrap().unwrap();
+        match message {
+            Message::Binary(bytes) => return v1::LiveEvent::decode(bytes).unwrap(),
+            Message::Text(text) => panic!("text on a protobuf socket: {text}"),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn protobuf_sockets_are_told_the_same_as_json_sockets() {
+    let server = start(Options::default()).await;
+    let mut json = server.connect("/ws?v=2").await;
+    next_of(&mut json, "hello").await;
+    let mut binary = Vec::new();
+    for path in ["/ws?v=2&format=protobuf", "/ws?format=protobuf&v=2&filter=type%20%3D%3D%20RESPONSE"] {
+        let mut socket = server.connect(path).await;
+        let hello = next_binary(&mut socket).await;
+        assert_eq!(hello.r#type, "hello");
+        let data: Value = serde_json::from_str(hello.data_json.as_deref().unwrap()).unwrap();
+        assert_eq!(data["version"], 2);
+        binary.push(socket);
+    }
+    server.append(&[2], &[(1, 2), (2, 2)]);
+    server.append(&[], &[(3, 2)]);
+    let whole = next_of(&mut json, "transmission").await;
+    let more = next_of(&mut json, "observations").await;
+    for socket in &mut binary {
+        let event = next_binary(socket).await;
+        assert_eq!((&whole["type"], &whole["cursor"]), (&event.r#type.into(), &event.cursor.into()));
+        let packet = event.transmission.unwrap();
+        assert_eq!((&whole["data"]["id"], &whole["data"]["hash"]), (&packet.id.into(), &packet.hash.into()));
+        assert_eq!(whole["data"]["decoded_json"].as_str(), packet.decoded_json.as_deref());
+        let told: Vec<i64> = packet.observations.iter().map(|o| o.id).collect();
+        assert_eq!(told, [2, 1]);
+        assert_eq!(whole["data"]["observations"][0]["snr"].as_f64(), packet.observations[0].snr);
+        assert_eq!(packet.observations[0].snr, Some(7.25));
+
+        let event = next_binary(socket).await;
+        assert_eq!((&more["type"], &more["cursor"]), (&event.r#type.into(), &event.cursor.into()));
+        let increment = event.increment.unwrap();
+        assert_eq!((increment.id, increment.observation_count, increment.display_id), (2, 3, Some(3)));
+        assert_eq!(more["data"]["display_id"].as_i64(), increment.display_id);
+        assert_eq!(more["data"]["observations"][0]["id"], increment.observations[0].id);
+        socket.send(Message::text(r#"{"type":"ping"}"#)).await.unwrap();
+        assert_eq!(next_binary(socket).await.r#type, "pong");
+    }
 }
 
 #[tokio::test]

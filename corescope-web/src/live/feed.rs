@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use super::backlog::{self, Entry};
 use super::events;
 use super::filters::{Filters, Group};
+use super::message::Written;
 use super::original;
 use crate::App;
 use crate::api::packets::{Judged, View};
@@ -54,9 +55,9 @@ pub(super) struct Event {
     /// Where the stream is behind it.
     pub(super) entry: Entry,
     /// The whole transmission, if anybody needs it.
-    pub(super) whole: Option<Utf8Bytes>,
+    pub(super) whole: Option<Written>,
     /// Its new observations, if it is not new to everybody.
-    pub(super) increment: Option<Utf8Bytes>,
+    pub(super) increment: Option<Written>,
     /// Per group of sockets with a filter: what they get; not listed: nothing.
     pub(super) groups: Vec<(u64, Form)>,
 }
@@ -207,9 +208,9 @@ impl Feed {
                 groups.iter().filter_map(|group| Some((group.id, form(group, entry, passes)?))).collect();
             let cursor = entry.cursor.to_string();
             let whole = (entry.is_new || forms.iter().any(|(_, form)| *form == Form::Whole))
-                .then(|| events::transmission(row, entry.observations.1, &cursor, view));
-            let increment =
-                (!entry.is_new).then(|| events::observations(row, entry.observations, &cursor, view));
+                .then(|| Written::new(events::transmission(row, entry.observations.1, &cursor, view)));
+            let increment = (!entry.is_new)
+                .then(|| Written::new(events::observations(row, entry.observations, &cursor, view)));
             // No receiver is no mistake: the last one may just have left.
             let _ = self.events.send(Arc::new(Event { batch, entry, whole, increment, groups: forms }));
         }

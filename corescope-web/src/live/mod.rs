@@ -9,6 +9,7 @@ mod cursor;
 mod events;
 mod feed;
 mod filters;
+mod message;
 mod original;
 mod socket;
 mod upgrade;

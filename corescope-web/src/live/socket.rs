@@ -17,6 +17,7 @@ use super::cursor::Cursor;
 use super::events::{self, ClientMessage, FilterInfo, Gap, Heartbeat, Hello, Lag, ServerMessage};
 use super::feed::{Event, Form, Position};
 use super::filters::{Group, Refused};
+use super::message::{Wire, Written};
 use super::original::text;
 use crate::api::packets::{Judged, View};
 use crate::server::Place;
@@ -37,15 +38,6 @@ pub(super) enum Request {
         /// How messages are written.
         form: Wire,
     },
-}
-
-/// How messages of version 2 are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
-    /// Text frames.
-    Json,
-    /// Binary frames, a `LiveEvent` each.
-    Protobuf,
 }
 
 /// Places that a socket takes while it is open.
@@ -264,20 +256,14 @@ impl Events<'_> {
     }
 
     async fn say(&mut self, message: &ServerMessage<'_>) -> Result<(), Ended> {
-        self.feed(text(message)).await?;
+        self.feed(&Written::new(text(message))).await?;
         self.socket.flush().await.map_err(|_| None)
     }
 
     /// Puts a message into the write buffer.
-    async fn feed(&mut self, message: Utf8Bytes) -> Result<(), Ended> {
-        let message = match self.form {
-            Wire::Json => Message::Text(message),
-            // Our own JSON always has the shape of the message.
-            Wire::Protobuf => {
-                Message::Binary(crate::protobuf::live_event(&message).map_err(|_| None)?.into())
-            }
-        };
-        self.socket.feed(message).await.map_err(|_| None)
+    async fn feed(&mut self, message: &Written) -> Result<(), Ended> {
+        let frame = message.frame(self.form).ok_or(None)?;
+        self.socket.feed(frame).await.map_err(|_| None)
     }
 
     /// Writes an event and those that wait behind it, then flushes once.
@@ -313,15 +299,15 @@ impl Events<'_> {
         self.socket.flush().await.map_err(|_| None)
     }
 
-    fn form(&self, event: &Event) -> Option<Utf8Bytes> {
+    fn form<'e>(&self, event: &'e Event) -> Option<&'e Written> {
         let form = match &self.group {
             None if event.entry.is_new => Form::Whole,
             None => Form::Increment,
             Some(group) => event.groups.iter().find(|(id, _)| *id == group.id).map(|(_, form)| *form)?,
         };
         match form {
-            Form::Whole => event.whole.clone(),
-            Form::Increment => event.increment.clone(),
+            Form::Whole => event.whole.as_ref(),
+            Form::Increment => event.increment.as_ref(),
         }
     }
 
@@ -366,7 +352,7 @@ impl Events<'_> {
                         })
                     };
                     if let Some(message) = message {
-                        self.feed(message).await?;
+                        self.feed(&Written::new(message)).await?;
                     }
                     self.cursor = entry.cursor;
                     if at % BURST == BURST - 1 {

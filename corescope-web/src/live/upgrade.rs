@@ -5,7 +5,8 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::socket::{self, Request as SocketRequest, Wire};
+use super::message::Wire;
+use super::socket::{self, Request as SocketRequest};
 use crate::query::Params;
 use crate::server::ClientAddress;
 use crate::server::limit::Refused;
