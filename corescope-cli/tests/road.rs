@@ -11,8 +11,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use support::{Heard, Mosquitto, Process, corescope, ingestor, mqtt, network, port_of, server, wait_for};
+use tokio_tungstenite::tungstenite::WebSocket;
 
 const HEARD: Heard = Heard { transmission: 7, observer: 3 };
+
+/// The live feed, as a page reads it; a reading gives up after a moment, to be tried again.
+fn live_feed(port: u16) -> WebSocket<TcpStream> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let (socket, _) =
+        tokio_tungstenite::tungstenite::client(format!("ws://127.0.0.1:{port}/ws"), stream).unwrap();
+    socket.get_ref().set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    socket
+}
 
 #[test]
 fn from_a_broker_to_http_in_two_processes() {
@@ -44,10 +55,21 @@ fn from_a_broker_to_http_in_two_processes() {
     wait_for("the server to be ready", || {
         network::get(port, "/api/healthz").is_some_and(|(status, _)| status == 200)
     });
+    let mut live = live_feed(port);
     let mut publisher = mqtt::connect(broker.port, "publisher").unwrap();
     publisher.write_all(&mqtt::publish(&HEARD.topic(), HEARD.payload().as_bytes(), 1)).unwrap();
+    // The feed begins a moment after the server is ready: what came before is in the list only. So again and again.
+    let mut sent: Vec<Heard> = Vec::new();
+    wait_for("a packet in the live feed", || {
+        let next = Heard { transmission: 1000 + sent.len() as u64, observer: 3 };
+        let id = sent.len() as u16 + 2;
+        publisher.write_all(&mqtt::publish(&next.topic(), next.payload().as_bytes(), id)).unwrap();
+        sent.push(next);
+        let Ok(message) = live.read() else { return false };
+        message.to_text().is_ok_and(|text| sent.iter().any(|heard| text.contains(&heard.raw())))
+    });
     wait_for("the packet over HTTP", || {
-        network::get(port, "/api/packets?limit=5").is_some_and(|(_, body)| body.contains(&HEARD.raw()))
+        network::get(port, "/api/packets?limit=1000").is_some_and(|(_, body)| body.contains(&HEARD.raw()))
     });
     wait_for("the server's /readyz", || {
         network::get(health, "/readyz").is_some_and(|(status, _)| status == 200)
