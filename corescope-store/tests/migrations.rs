@@ -7,7 +7,7 @@ mod support;
 use std::path::PathBuf;
 
 use corescope_store::schema::{Shape, ready};
-use corescope_store::write::{Background, Options, Writer};
+use corescope_store::write::{Background, Options, Pass, Writer};
 use rusqlite::Connection;
 use support::*;
 
@@ -351,6 +351,39 @@ fn a_migrated_file_is_not_migrated_again_and_takes_messages_at_once() {
         ["2"],
         "the observer keeps its row"
     );
+}
+
+#[test]
+fn progress_with_older_rows_is_told_as_it_is() {
+    let place = Place::new();
+    build(&place, &[NODE_BASE, V3_OBSERVATIONS, V3_DEDUP, DATA, V3_DATA]);
+    let mut writer = place.writer();
+    let start = writer.backfills();
+    assert_eq!(start.transmissions, Pass { total: 7, processed: 0, filled: 0, done: false });
+    assert_eq!(start.paths, Pass { total: 3, processed: 0, filled: 0, done: false });
+    while let Background::Worked(_) = writer.step_background().unwrap() {
+        for pass in [writer.backfills().transmissions, writer.backfills().paths] {
+            assert!(pass.processed <= pass.total, "{pass:?}");
+            assert_eq!(pass.done, pass.processed == pass.total, "{pass:?}");
+        }
+    }
+    let end = writer.backfills();
+    assert_eq!(end.transmissions, Pass { total: 7, processed: 7, filled: 5, done: true });
+    let filled = place.one::<i64>("SELECT count(*) FROM cs_changes WHERE kind = 'observation'");
+    assert_eq!(end.paths, Pass { total: 3, processed: 3, filled: filled.unsigned_abs(), done: true });
+    writer.close().unwrap();
+
+    let mut writer = place.writer();
+    let nothing_to_do = Pass { done: true, ..Pass::default() };
+    assert_eq!(writer.backfills().transmissions, nothing_to_do);
+    assert_eq!(writer.backfills().paths, nothing_to_do);
+    // The cursor of another file: everything is looked at again, and nothing is left to fill.
+    writer.set_state("migrate.transmissions.cursor", "99").unwrap();
+    drop(writer);
+    let mut writer = place.writer();
+    assert_eq!(writer.backfills().transmissions, Pass { total: 7, processed: 0, filled: 0, done: false });
+    finish(&mut writer);
+    assert_eq!(writer.backfills().transmissions, Pass { total: 7, processed: 7, filled: 0, done: true });
 }
 
 #[test]

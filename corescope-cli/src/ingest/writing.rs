@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use corescope_store::jobs::Plan;
 use corescope_store::tail::Wake;
-use corescope_store::write::{Accepted, Counters as Written, Outcome, Refused, Rules, WriteError, Writer};
+use corescope_store::write::{
+    Accepted, Backfills, Counters as Written, Outcome, Refused, Rules, WriteError, Writer,
+};
 use tokio::runtime::Handle;
 
 use super::account::Account;
@@ -31,6 +33,8 @@ pub struct Batching {
 pub struct WriterDesk {
     /// Totals of the writer.
     written: Mutex<Written>,
+    /// How far older rows are filled.
+    backfills: Mutex<Backfills>,
     /// When the last batch was committed, Unix milliseconds; 0: none yet.
     last_commit_ms: AtomicI64,
     /// Since when a batch cannot be committed, Unix milliseconds; 0: all is well.
@@ -71,6 +75,11 @@ impl WriterDesk {
     /// Totals of the writer.
     pub fn written(&self) -> Written {
         *lock(&self.written)
+    }
+
+    /// How far the rows are filled that older programs left incomplete.
+    pub fn backfills(&self) -> Backfills {
+        *lock(&self.backfills)
     }
 
     /// When the last batch was committed, Unix milliseconds.
@@ -128,6 +137,7 @@ pub fn start(
     upkeep: Upkeep,
     runtime: Handle,
 ) -> std::io::Result<JoinHandle<()>> {
+    *lock(&desk.backfills) = writer.backfills();
     let work = Writing { writer, outlet, batching, desk, upkeep, runtime };
     std::thread::Builder::new().name("writer".into()).spawn(move || work.run())
 }
@@ -177,6 +187,7 @@ impl Writing {
             more_to_do = self.upkeep.step(&mut self.writer, &self.desk.perf);
             *lock(&self.desk.jobs) = self.upkeep.view();
             *lock(&self.desk.written) = self.writer.counters();
+            *lock(&self.desk.backfills) = self.writer.backfills();
         }
         self.finish(batch);
     }

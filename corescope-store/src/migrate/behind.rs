@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::backfills::{self, Backfills, Pass};
 use super::{Progress, advert_count, default_scope, indexes, last_packet, markers, paths, transmissions};
 use crate::write::{get_number, set_state};
 
@@ -17,6 +18,9 @@ pub(crate) struct Behind {
     /// Rows looked at in one step; adapts to the machine.
     chunk: i64,
     with_scopes: bool,
+    backfills: Backfills,
+    /// The same once the step that was made is committed.
+    after_commit: Option<Backfills>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +48,51 @@ pub(crate) const TRANSMISSIONS_CURSOR: &str = "migrate.transmissions.cursor";
 /// The same for observations.
 pub(crate) const PATHS_CURSOR: &str = "migrate.paths.cursor";
 
+/// One pass by row number over a table.
+struct Over {
+    table: &'static str,
+    cursor: &'static str,
+    /// What comes after it.
+    next: Stage,
+    /// Fills the rows `from < id <= to`, and returns how many lacked something.
+    fill: fn(&Connection, i64, i64) -> rusqlite::Result<u64>,
+    /// Where its progress is told.
+    progress: fn(&mut Backfills) -> &mut Pass,
+}
+
+const OVER_TRANSMISSIONS: Over = Over {
+    table: "transmissions",
+    cursor: TRANSMISSIONS_CURSOR,
+    next: Stage::Paths,
+    fill: transmissions::fill,
+    progress: |all| &mut all.transmissions,
+};
+
+const OVER_OBSERVATIONS: Over = Over {
+    table: "observations",
+    cursor: PATHS_CURSOR,
+    next: Stage::LastPacket,
+    fill: paths::fill,
+    progress: |all| &mut all.paths,
+};
+
 impl Behind {
     /// `with_scopes`: region names are configured, so that scopes can be told.
-    pub(crate) fn new(with_scopes: bool) -> Self {
-        Self { stage: Stage::Start, chunk: 1000, with_scopes }
+    pub(crate) fn new(db: &Connection, with_scopes: bool) -> rusqlite::Result<Self> {
+        let backfills = Backfills::read(db)?;
+        Ok(Self { stage: Stage::Start, chunk: 1000, with_scopes, backfills, after_commit: None })
+    }
+
+    /// How far the passes over older rows have come, as committed.
+    pub(crate) fn backfills(&self) -> Backfills {
+        self.backfills
+    }
+
+    /// The last step is on the disk.
+    pub(crate) fn committed(&mut self) {
+        if let Some(backfills) = self.after_commit.take() {
+            self.backfills = backfills;
+        }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -56,6 +101,7 @@ impl Behind {
 
     /// One step, in the caller's transaction.
     pub(crate) fn step(&mut self, db: &Connection) -> rusqlite::Result<Stepped> {
+        self.after_commit = None;
         let worked = |name, done, total| Ok(Stepped::Worked(Progress { name, done, total }));
         match self.stage {
             Stage::Start => {
@@ -70,10 +116,8 @@ impl Behind {
                     worked("indexes", 1, 1)
                 }
             },
-            Stage::Transmissions => {
-                self.pass(db, "transmissions", TRANSMISSIONS_CURSOR, Stage::Paths, transmissions::fill)
-            }
-            Stage::Paths => self.pass(db, "observations", PATHS_CURSOR, Stage::LastPacket, paths::fill),
+            Stage::Transmissions => self.pass(db, &OVER_TRANSMISSIONS),
+            Stage::Paths => self.pass(db, &OVER_OBSERVATIONS),
             Stage::LastPacket => {
                 if !last_packet::fill_next(db)? {
                     self.stage = Stage::Counts;
@@ -95,30 +139,28 @@ impl Behind {
         }
     }
 
-    fn pass(
-        &mut self,
-        db: &Connection,
-        table: &'static str,
-        cursor: &str,
-        next: Stage,
-        fill: fn(&Connection, i64, i64) -> rusqlite::Result<u64>,
-    ) -> rusqlite::Result<Stepped> {
-        let newest: i64 =
-            db.query_row(&format!("SELECT COALESCE(max(id), 0) FROM {table}"), [], |r| r.get(0))?;
+    fn pass(&mut self, db: &Connection, over: &Over) -> rusqlite::Result<Stepped> {
+        let Over { table, cursor, next, fill, progress } = *over;
+        let newest = backfills::newest(db, table)?;
+        let mut after = self.backfills;
         let from = get_number(db, cursor)?.unwrap_or(0).max(0);
         if from >= newest {
             // A cursor beyond the end is of another file (a restored backup): start over.
             if from > newest {
                 set_state(db, cursor, "0")?;
             } else {
+                progress(&mut after).advance(0, 0, 0);
+                self.after_commit = Some(after);
                 self.stage = next;
             }
             return Ok(Stepped::Worked(Progress { name: table, done: newest as u64, total: newest as u64 }));
         }
         let started = Instant::now();
         let to = newest.min(from.saturating_add(self.chunk));
-        fill(db, from, to)?;
+        let filled = fill(db, from, to)?;
         set_state(db, cursor, &to.to_string())?;
+        progress(&mut after).advance(to.abs_diff(from), filled, newest.abs_diff(to));
+        self.after_commit = Some(after);
         let took = started.elapsed();
         if took > STEP {
             self.chunk = (self.chunk / 2).max(50);

@@ -12,6 +12,7 @@
 //! written once the state they stand for is reached, so that it can open the file again.
 
 mod advert_count;
+mod backfills;
 mod behind;
 mod default_scope;
 mod duplicates;
@@ -27,6 +28,7 @@ mod paths;
 mod transmissions;
 mod view;
 
+pub use backfills::{Backfills, Pass};
 pub(crate) use behind::{Behind, PATHS_CURSOR, Stepped, TRANSMISSIONS_CURSOR};
 pub(crate) use first::run_first;
 

@@ -19,7 +19,7 @@ use super::ledger::{Completeness, Ledger, Refused, write_completeness};
 use super::lock::WriterLock;
 use super::outcome::{BatchReport, Outcome, Rejected};
 use super::rules::{Options, Rules};
-use crate::migrate::{Behind, PATHS_CURSOR, Progress, Stepped, TRANSMISSIONS_CURSOR, run_first};
+use crate::migrate::{Backfills, Behind, PATHS_CURSOR, Progress, Stepped, TRANSMISSIONS_CURSOR, run_first};
 
 /// What [`Writer::step_background`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +87,11 @@ impl Writer {
         let db = open_connection(path, &options)?;
         run_first(&db, path, options.index_at_once_rows, progress)?;
         let books = load_books(&db, None).doing("cannot read the observers and nodes")?;
+        let behind = Behind::new(&db, !options.rules.regions.is_empty()).doing("cannot read the state")?;
         Ok(Self {
             db,
             path: path.to_owned(),
-            behind: Behind::new(!options.rules.regions.is_empty()),
+            behind,
             rules: options.rules,
             books,
             books_are_stale: false,
@@ -235,11 +236,18 @@ impl Writer {
         match result {
             Ok(Stepped::Idle) => Ok(Background::Idle),
             Ok(Stepped::Worked(progress)) => {
+                self.behind.committed();
                 self.committed();
                 Ok(Background::Worked(progress))
             }
             Err(error) => Err(self.rolled_back(error)),
         }
+    }
+
+    /// How far [`step_background`](Self::step_background) has come with the rows that older programs left
+    /// incomplete, since the file was opened.
+    pub fn backfills(&self) -> Backfills {
+        self.behind.backfills()
     }
 
     /// Changes what is stored and how, from the next batch on.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use corescope_core::time::rfc3339_millis;
+use corescope_store::write::Backfills;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +45,7 @@ pub fn write_stats(observed: Observed, path: PathBuf, stop: CancellationToken) -
 fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
     let now = now_ms();
     let written = observed.desk.written();
+    let backfills = observed.desk.backfills();
     let statuses = observed.roster.statuses();
     let mut liveness = Map::new();
     for status in &statuses {
@@ -63,8 +65,8 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "sig_drops": written.bad_signatures,
         "walCommits": written.commits,
         "groupCommitFlushes": 0,
-        "backfillUpdates": {},
-        "from_pubkey_backfill": {"total": 0, "processed": 0, "done": true},
+        "backfillUpdates": backfill_updates(&backfills),
+        "from_pubkey_backfill": senders(&backfills),
         "procIO": disk.sample(now),
         "writer_perf": observed.desk.perf.to_json(),
         "ledger": ledger(observed, now),
@@ -88,6 +90,17 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "startedUnixMs": observed.started_ms,
         "version": env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// Rows of older programs that were completed since the start, by what they lacked.
+fn backfill_updates(backfills: &Backfills) -> Value {
+    json!({"transmissions": backfills.transmissions.filled, "path_json": backfills.paths.filled})
+}
+
+/// Progress of the pass that fills in senders.
+fn senders(backfills: &Backfills) -> Value {
+    let pass = backfills.transmissions;
+    json!({"total": pass.total, "processed": pass.processed, "done": pass.done})
 }
 
 /// The account since the start, by source: received = stored + duplicate + filtered + rejected + inFlight.
@@ -172,7 +185,19 @@ impl DiskUse {
 
 #[cfg(test)]
 mod tests {
+    use corescope_store::write::Pass;
+
     use super::*;
+
+    #[test]
+    fn progress_with_older_rows_is_told_as_it_is() {
+        let backfills = Backfills {
+            transmissions: Pass { total: 900, processed: 300, filled: 12, done: false },
+            paths: Pass { total: 5000, processed: 0, filled: 0, done: false },
+        };
+        assert_eq!(senders(&backfills), json!({"total": 900, "processed": 300, "done": false}));
+        assert_eq!(backfill_updates(&backfills), json!({"transmissions": 12, "path_json": 0}));
+    }
 
     #[test]
     fn the_file_is_replaced_and_private_and_links_are_not_followed() {

@@ -247,7 +247,8 @@ fn wal_bytes(app: &AppState) -> u64 {
 }
 
 /// Frames of a log of this size. A log is emptied only by the writer, and then as a whole, so that what lies in it
-/// is taken as not checkpointed.
+/// is taken as not checkpointed. The exact number stands in the `-shm` file, which must not be opened beside SQLite:
+/// closing it would give up the locks that SQLite holds on it for this process.
 fn wal_pages(bytes: u64, page_size: u64) -> WalPages {
     const HEADER: u64 = 32;
     const FRAME_HEADER: u64 = 24;

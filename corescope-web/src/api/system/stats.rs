@@ -77,7 +77,7 @@ pub struct Stats {
     /// Adverts refused for their signature; absent when none was.
     #[serde(skip_serializing_if = "is_zero")]
     pub signature_drops: i64,
-    /// Whether all content hashes are of the present kind.
+    /// Always true: no hash is made anew behind a running server. `corescope-cli db check` finds hashes of an older rule.
     pub hash_migration_complete: bool,
     /// Memory of the packet store, MB.
     #[serde(rename = "trackedMB")]

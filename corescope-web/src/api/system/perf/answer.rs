@@ -169,7 +169,7 @@ pub struct PerfSqlite {
 pub struct WalPages {
     /// In the log file.
     pub total: u64,
-    /// Of these, known to be in the database already.
+    /// Of these, known to be in the database already. Always 0: the server cannot know.
     pub checkpointed: u64,
     /// Always 0: the server never checkpoints.
     pub busy: u64,
