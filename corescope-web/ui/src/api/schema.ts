@@ -3793,7 +3793,7 @@ export interface components {
              * @description Resident memory of the process, MB.
              */
             goSysMB: number;
-            /** @description Whether all content hashes are of the present kind. */
+            /** @description Always true: no hash is made anew behind a running server. `corescope-cli db check` finds hashes of an older rule. */
             hashMigrationComplete: boolean;
             /**
              * Format: int64
@@ -3991,7 +3991,7 @@ export interface components {
             busy: number;
             /**
              * Format: int64
-             * @description Of these, known to be in the database already.
+             * @description Of these, known to be in the database already. Always 0: the server cannot know.
              */
             checkpointed: number;
             /**
