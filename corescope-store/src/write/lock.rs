@@ -6,9 +6,15 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::WriteError;
 use crate::db::beside;
+
+/// How often a busy lock is asked again before its holder counts as a writer.
+const LOOKS: u32 = 10;
+/// Time between two of these.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The right to write a database, held until dropped.
 #[derive(Debug)]
@@ -42,13 +48,21 @@ impl WriterLock {
             .truncate(false)
             .open(&path)
             .map_err(|e| file_error("cannot make the writer's lock", e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let LockHolder { pid, since } = read_holder(&mut file);
-                return Err(WriteError::OtherWriter { path: database.to_owned(), pid, since });
+        let mut looks = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Whoever asks for the holder has the lock for an instant: what is busy is asked again.
+                Err(TryLockError::WouldBlock) if looks < LOOKS => {
+                    looks += 1;
+                    std::thread::sleep(BETWEEN_LOOKS);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let LockHolder { pid, since } = read_holder(&mut file);
+                    return Err(WriteError::OtherWriter { path: database.to_owned(), pid, since });
+                }
+                Err(TryLockError::Error(e)) => return Err(file_error("cannot lock it", e)),
             }
-            Err(TryLockError::Error(e)) => return Err(file_error("cannot lock it", e)),
         }
         let line = format!("{} {now}\n", std::process::id());
         file.set_len(0)
@@ -109,5 +123,21 @@ mod tests {
         drop(first);
         assert_eq!(WriterLock::holder(&db), None);
         WriterLock::acquire(&db, "2026-06-01T12:00:02Z").unwrap();
+    }
+
+    #[test]
+    fn a_look_at_the_holder_does_not_keep_a_writer_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("meshcore.db");
+        WriterLock::acquire(&db, "2026-06-01T12:00:00Z").unwrap();
+        // What `holder` does for an instant, held while the writer comes.
+        let looking = File::open(lock_path(&db)).unwrap();
+        looking.lock_shared().unwrap();
+        let look = std::thread::spawn(move || {
+            std::thread::sleep(BETWEEN_LOOKS);
+            drop(looking);
+        });
+        WriterLock::acquire(&db, "2026-06-01T12:00:01Z").unwrap();
+        look.join().unwrap();
     }
 }

@@ -137,7 +137,9 @@ pub(crate) fn start(app: &Arc<App>) -> std::io::Result<()> {
 
 fn run(app: &Weak<App>, subscription: &Subscription) {
     loop {
-        let received = subscription.recv_timeout(Duration::from_millis(250));
+        // Until the stream has a beginning this looks often: what is appended before counts as history.
+        let settled = app.upgrade().is_some_and(|app| app.live.is_settled());
+        let received = subscription.recv_timeout(Duration::from_millis(if settled { 250 } else { 5 }));
         let Some(app) = app.upgrade() else { return };
         if app.shutdown.is_cancelled() {
             return;
