@@ -12,7 +12,7 @@ use super::error::WriteError;
 use crate::db::beside;
 
 /// How often a busy lock is asked again before its holder counts as a writer.
-const LOOKS: u32 = 10;
+const LOOKS: u32 = 25;
 /// Time between two of these.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
