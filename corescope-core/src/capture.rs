@@ -134,7 +134,7 @@ fn frame(text: &str) -> Result<Vec<u8>, BadLine> {
 }
 
 impl Recorded<'_> {
-    /// The line that [`line`] reads back, without a line break. The payload must be JSON.
+    /// The line that [`line()`] reads back, without a line break. The payload must be JSON.
     pub fn to_line(&self) -> String {
         let topic = serde_json::Value::from(&*self.topic);
         let time = self.time_ms.map(|ms| format!("\"tst\":\"{}\",", rfc3339_millis(ms))).unwrap_or_default();
