@@ -6,7 +6,12 @@ binary=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 server=
-trap 'test -z "$server" || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT INT TERM
+# The server writes its snapshot when it ends: its folder goes after it.
+end() {
+  test -z "$server" || { kill "$server" 2>/dev/null && wait "$server"; } || true
+  rm -rf "$work" || true
+}
+trap end EXIT INT TERM
 venv=${CORESCOPE_VENV:-$here/target/schemathesis}
 if ! "$venv/bin/schemathesis" --version >/dev/null 2>&1; then
   python3 -m venv "$venv" || { echo "schemathesis: python3 with venv is missing; skipped" >&2; exit 0; }
@@ -30,4 +35,4 @@ done
   --checks not_a_server_error,response_schema_conformance,content_type_conformance \
   -H 'X-API-Key: correct-horse-battery-staple' \
   --exclude-tag planned --exclude-path /api/backup --max-examples "${EXAMPLES:-8}" --seed 1 \
-  --generation-deterministic --max-time "${SECONDS_MAX:-100}" --request-timeout 30 --no-color
+  --generation-deterministic --max-time "${SECONDS_MAX:-60}" --request-timeout 30 --no-color

@@ -72,7 +72,22 @@ pub fn document() -> Value {
         }
         paths.sort_keys();
     }
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        schemas.values_mut().for_each(let_forms_overlap);
+    }
     document
+}
+
+/// Forms without a tag may overlap (an empty list is one of packets and one of groups): any of them, not just one.
+fn let_forms_overlap(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    let untagged =
+        |forms: &Value| forms.as_array().is_some_and(|f| f.iter().all(|f| f.get("$ref").is_some()));
+    if schema.get("oneOf").is_some_and(untagged)
+        && let Some(forms) = schema.remove("oneOf")
+    {
+        schema.insert("anyOf".to_owned(), forms);
+    }
 }
 
 /// Gives an operation a name of its own and the answer that any of them may give.
