@@ -86,6 +86,45 @@ fn bridge_texts_in_both_shapes() {
 }
 
 #[test]
+fn bridge_nodes_in_both_shapes() {
+    let key = "A1".repeat(32);
+    let node = |topic: &str, json: &str| {
+        let json = json.replace("KEY", &key);
+        let Uplink::Node(node) = parse(topic, json.as_bytes()).unwrap() else { panic!("{topic} {json}") };
+        let node = node.into_owned();
+        (node.key, node.name.map(std::borrow::Cow::into_owned), node.role, node.place)
+    };
+    let lower = key.to_lowercase();
+    let named = |role, place| (lower.clone(), Some("Hill".to_owned()), role, place);
+    let nowhere = (lower.clone(), None, None, None);
+    for (topic, json, expected) in [
+        (
+            "meshcore/advertisement",
+            r#"{"pubkey":"KEY","name":"Hill","lat":"51.5","lon":3,"role":"Repeater"}"#,
+            named(Some("repeater"), Some((51.5, 3.0))),
+        ),
+        (
+            "meshcore/advertisement",
+            r#"{"type":"advertisement","payload":{"pub_key":"KEY","node_name":"Hill","latitude":-1,"lng":-2,"flags":146},"attributes":{}}"#,
+            named(Some("repeater"), Some((-1.0, -2.0))),
+        ),
+        (
+            "meshcore/self_info",
+            r#"{"public_key":"KEY","name":"Hill","adv_type":1,"adv_lat":0.0,"adv_lon":0.0}"#,
+            named(Some("companion"), None),
+        ),
+        ("meshcore/advertisement", r#"{"public_key":"KEY"}"#, nowhere.clone()),
+        (
+            "meshcore/advertisement",
+            r#"{"public_key":"KEY","lat":91,"lon":1,"role":"king","name":7}"#,
+            nowhere,
+        ),
+    ] {
+        assert_eq!(node(topic, json), expected, "{json}");
+    }
+}
+
+#[test]
 fn mobile_reception() {
     let json = br#"{"origin":"Bike","timestamp":"2026-06-09T12:00:00Z","direction":"rx","raw":"11 00","SNR":-7,"RSSI":-92.9,
         "gps":{"lat":"51.05","lon":3.72,"acc_m":8}}"#;
@@ -121,6 +160,10 @@ fn bad_input_is_refused_with_its_reason() {
         (client, r#"{"direction":"rx","gps":{"lat":1,"lon":1}}"#, BadReason::RawType),
         ("meshcore/client/xyz/packets", r#"{"raw":"1100"}"#, BadReason::Observer),
         ("meshcore/message/channel/0", r#"{"text":""}"#, BadReason::Text),
+        ("meshcore/message/direct/a1b2", r#"{"payload":{"txt":"x"}}"#, BadReason::Text),
+        ("meshcore/advertisement", r#"{"name":"Hill"}"#, BadReason::NodeKey),
+        ("meshcore/advertisement", r#"{"public_key":"a1b2"}"#, BadReason::NodeKey),
+        ("meshcore/self_info", r#"{"public_key":5}"#, BadReason::NodeKey),
     ] {
         assert_eq!(parse(topic, payload.as_bytes()).unwrap_err().reason, reason, "{topic} {payload:.60}");
     }

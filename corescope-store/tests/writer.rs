@@ -441,6 +441,44 @@ fn receptions_are_attributed_or_refused() {
 }
 
 #[test]
+fn what_nobody_signed_fills_in_and_changes_nothing() {
+    let told = |name: &str, place: Option<(f64, f64)>| Accepted {
+        source: "test".into(),
+        received_at_ms: T0 * 1000,
+        observer: None,
+        message: Message::Bridge(BridgeMessage::Node {
+            public_key: "AB".repeat(32),
+            name: Some(name.to_owned()),
+            role: Some("companion".to_owned()),
+            lat: place.map(|p| p.0),
+            lon: place.map(|p| p.1),
+        }),
+    };
+    let batch = [told("Kim", None), told("Forged", Some((51.0, 3.0))), told("Forged", Some((1.0, 2.0)))];
+    let node = "SELECT name, role, lat, lon FROM nodes";
+    let place = Place::new();
+    place.writer().batch(&batch).unwrap();
+    assert_eq!(place.rows(node), ["Kim|companion|51|3"]);
+    let place = Place::new();
+    open_with(&place, |rules| rules.validate_signatures = false).batch(&batch).unwrap();
+    assert_eq!(
+        place.rows(node),
+        ["Forged|companion|1|2"],
+        "where signatures do not count, the last word does"
+    );
+    let place = Place::new();
+    let mut writer = open_with(&place, |rules| {
+        let bounds = Some(Bounds { lat_min: 50.0, lat_max: 52.0, lon_min: 2.0, lon_max: 4.0 });
+        rules.geo_filter = Some(Area { bounds, ..Area::default() });
+        rules.foreign = Foreign::Drop;
+    });
+    let outcomes =
+        writer.batch(&[told("Far", Some((1.0, 2.0))), told("Near", Some((51.0, 3.0)))]).unwrap().outcomes;
+    assert_eq!(outcomes, [Outcome::Filtered(Filtered::Foreign), Outcome::Noted]);
+    assert_eq!(place.rows(node), ["Near|companion|51|3"]);
+}
+
+#[test]
 fn bridge_messages_are_stored_once_and_direct_ones_only_when_asked() {
     let bridge = |message: BridgeMessage| Accepted {
         source: "test".into(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use corescope_core::config::Source;
 use corescope_core::uplink::{
-    self, Admission, BridgeText, EnvelopeStamp, PacketMessage, Reception, Scalar, StatusMessage, Topic,
-    Uplink, envelope_time,
+    self, Admission, BridgeNode, BridgeText, EnvelopeStamp, PacketMessage, Reception, Scalar, StatusMessage,
+    Topic, Uplink, envelope_time,
 };
 use corescope_store::write::{self, Accepted, BridgeMessage, Message, ObserverMark, Refused, RefusedKind};
 
@@ -108,6 +108,7 @@ fn convert(
         Uplink::Reception(reception) => (None, Message::Reception(convert_reception(reception, raw))),
         Uplink::ChannelText(text) => (Some(companion()), Message::Bridge(channel_text(text))),
         Uplink::DirectText(text) => (Some(companion()), Message::Bridge(direct_text(text))),
+        Uplink::Node(node) => (Some(companion()), Message::Bridge(bridge_node(node))),
         Uplink::Ignored(_) => return None,
     })
 }
@@ -227,6 +228,17 @@ fn direct_text(text: BridgeText<'_>) -> BridgeMessage {
         snr: text.snr_db,
         rssi: None,
         text: text.text.into_owned(),
+    }
+}
+
+fn bridge_node(node: BridgeNode<'_>) -> BridgeMessage {
+    let (lat, lon) = node.place.unzip();
+    BridgeMessage::Node {
+        public_key: node.key,
+        name: node.name.map(Cow::into_owned),
+        role: node.role.map(str::to_owned),
+        lat,
+        lon,
     }
 }
 

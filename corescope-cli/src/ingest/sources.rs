@@ -8,7 +8,7 @@ use corescope_core::config::Source;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::mqtt::{MqttSource, SourceStatus, watch};
+use super::mqtt::{MqttSource, SourceStatus, asked, watch};
 use super::queue::Intake;
 use super::shared::Shared;
 
@@ -116,7 +116,8 @@ impl Sources {
     }
 
     fn start(&mut self, source: &Source, client_id: String) {
-        let status = Arc::new(SourceStatus::new(&source.name, &source.broker.to_string()));
+        let status =
+            Arc::new(SourceStatus::new(&source.name, &source.broker.to_string()).asking(asked(source)));
         let stop = self.stop.child_token();
         let mqtt = MqttSource {
             source: source.clone(),

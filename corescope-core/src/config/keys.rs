@@ -205,7 +205,7 @@ pub const KEYS: &[Key] = &[
     key("mqttSources[].certFile", Text, "null", Ingestor, Honoured("client certificate chain (PEM)")),
     key("mqttSources[].keyFile", Text, "null", Ingestor, Honoured("private key of the client certificate (PEM)")),
     key("mqttSources[].clientId", Text, "null", Ingestor, Honoured("client id; default: one made up once and kept in the database")),
-    key("mqttSources[].qos", Int, "1", Ingestor, Honoured("quality of service asked for: 0, 1 or 2")),
+    key("mqttSources[].qos", Int, "1", Ingestor, Honoured("quality of service asked for: 0 or 1; 2 is asked for as 1")),
     key("mqttSources[].cleanSession", Bool, "false", Ingestor, Honoured("true: the broker keeps nothing while we are away")),
     key("mqttSources[].keepAliveSec", Int, "30", Ingestor, Honoured("a missing ping answer for so long ends the connection")),
     key("mqttSources[].enabled", Bool, "true", Ingestor, Honoured("false: not connected")),

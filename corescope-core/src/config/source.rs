@@ -37,7 +37,7 @@ pub struct Source {
     pub key_file: Option<PathBuf>,
     /// Client id; none: one that is made up once and kept.
     pub client_id: Option<String>,
-    /// Quality of service asked for, 0 to 2.
+    /// Quality of service asked for: 0 or 1; 2 is asked for as 1.
     pub qos: u8,
     /// `true`: the broker keeps nothing while we are away.
     pub clean_session: bool,
@@ -206,6 +206,15 @@ fn read_one(
     let qos = reading.int(&at("qos"));
     if !(0..=2).contains(&qos) {
         reading.warn(&at("qos"), format!("{}: expected 0, 1 or 2, found {qos}; 1 is used", at("qos")));
+    }
+    if qos == 2 {
+        reading.warn(
+            &at("qos"),
+            format!(
+                "{}: 2 is asked for as 1: duplicates collapse in the database, which is all that 2 would add",
+                at("qos")
+            ),
+        );
     }
     let verify_tls = reading.bool(&at("rejectUnauthorized"));
     if !verify_tls && !broker.scheme.is_tls() {

@@ -80,7 +80,8 @@ impl Admission {
     /// The rule that keeps it out.
     pub fn topic(&self, topic: &Topic<'_>, source_regions: &[String]) -> Result<(), FilteredBy> {
         let region = topic.region.unwrap_or_default();
-        let no_region = matches!(topic.kind, TopicKind::BridgeChannel | TopicKind::BridgeDirect);
+        let no_region =
+            matches!(topic.kind, TopicKind::BridgeChannel | TopicKind::BridgeDirect | TopicKind::BridgeNode);
         match topic.kind {
             TopicKind::Client => {
                 return if !self.mobile { Err(FilteredBy::MobileOff) } else { self.observer(topic.observer) };
@@ -147,7 +148,9 @@ mod tests {
             (&open, "meshcore/status", &only[..0], Err(Topic)),
             (&strict, "meshcore/SJC/bad/packets", &only[..0], Err(ObserverBlacklist)),
             (&strict, "meshcore/SEA/A1/status", &only[..0], Err(RegionWhitelist)),
+            (&open, "meshcore/advertisement", &only[..], Ok(())),
             (&strict, "meshcore/message/channel/1", &only[..0], Err(RegionWhitelist)),
+            (&strict, "meshcore/self_info", &only[..0], Err(RegionWhitelist)),
             (&strict, "meshcore/client/bad/packets", &only[..0], Err(ObserverBlacklist)),
             (&strict, "meshcore/client/a1/packets", &only[..0], Ok(())),
         ] {

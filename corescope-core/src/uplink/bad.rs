@@ -57,11 +57,13 @@ pub enum BadReason {
     Signature,
     /// The key is reserved by the firmware.
     ReservedKey,
+    /// A bridge describes a node without its whole key.
+    NodeKey,
 }
 
 impl BadReason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Json,
         Self::Size,
         Self::RawType,
@@ -79,6 +81,7 @@ impl BadReason {
         Self::Advert,
         Self::Signature,
         Self::ReservedKey,
+        Self::NodeKey,
     ];
 
     /// The word of counters and logs.
@@ -101,6 +104,7 @@ impl BadReason {
             Self::Advert => "advert",
             Self::Signature => "signature",
             Self::ReservedKey => "reserved_key",
+            Self::NodeKey => "node_key",
         }
     }
 }

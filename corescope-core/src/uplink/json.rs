@@ -75,6 +75,20 @@ const NAMES: &[&str] = &[
     "txt_type",
     "path_len",
     "pubkey_prefix",
+    "pubkey",
+    "pub_key",
+    "public_key",
+    "name",
+    "node_name",
+    "adv_name",
+    "latitude",
+    "adv_lat",
+    "lng",
+    "longitude",
+    "adv_lon",
+    "role",
+    "flags",
+    "adv_type",
 ];
 
 /// Objects inside the message that are looked into.
@@ -111,6 +125,15 @@ impl<'a> Fields<'a> {
             .map(|name| self.take(part, name))
             .find(|value| *value != Scalar::Absent)
             .unwrap_or_default()
+    }
+
+    /// The first of several names that is there in the message itself, else in its `payload`: bridges write both
+    /// shapes.
+    pub(super) fn top_or_payload(&mut self, names: &[&str]) -> Scalar<'a> {
+        match self.first(Part::Top, names) {
+            Scalar::Absent => self.first(Part::Payload, names),
+            found => found,
+        }
     }
 
     /// A field of the nested object, else of the message itself.

@@ -31,7 +31,7 @@ use std::borrow::Cow;
 
 pub use admission::{Admission, FilteredBy};
 pub use bad::{BadInput, BadReason, Remark, Remarks};
-pub use bridge::BridgeText;
+pub use bridge::{BridgeNode, BridgeText};
 pub use clock::{ClockRemark, EnvelopeStamp, EnvelopeTime, envelope_time};
 pub use packet::PacketMessage;
 pub use reception::Reception;
@@ -56,6 +56,8 @@ pub enum Uplink<'a> {
     ChannelText(BridgeText<'a>),
     /// A companion bridge read a direct message.
     DirectText(BridgeText<'a>),
+    /// A companion bridge heard an advert of a node, or tells who it is.
+    Node(BridgeNode<'a>),
     /// A topic that carries nothing we store.
     Ignored(TopicKind),
 }
@@ -98,6 +100,7 @@ fn dispatch<'a>(topic: Topic<'a>, fields: json::Fields<'a>) -> Result<Uplink<'a>
         TopicKind::Status => Ok(Uplink::Status(StatusMessage::read(topic, fields))),
         TopicKind::BridgeChannel => BridgeText::read(topic, fields).map(Uplink::ChannelText),
         TopicKind::BridgeDirect => BridgeText::read(topic, fields).map(Uplink::DirectText),
+        TopicKind::BridgeNode => BridgeNode::read(fields).map(Uplink::Node),
         TopicKind::Raw => Ok(match PacketMessage::read_raw_topic(topic, fields)? {
             Some(packet) => Uplink::Packet(packet),
             None => Uplink::Ignored(TopicKind::Raw),
@@ -124,6 +127,7 @@ impl Uplink<'_> {
             Self::Reception(reception) => Uplink::Reception(reception.into_owned()),
             Self::ChannelText(text) => Uplink::ChannelText(text.into_owned()),
             Self::DirectText(text) => Uplink::DirectText(text.into_owned()),
+            Self::Node(node) => Uplink::Node(node.into_owned()),
             Self::Ignored(kind) => Uplink::Ignored(kind),
         }
     }

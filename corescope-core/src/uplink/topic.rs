@@ -28,6 +28,8 @@ pub enum TopicKind {
     BridgeChannel,
     /// `meshcore/message/direct/<prefix>`
     BridgeDirect,
+    /// `meshcore/advertisement`, `meshcore/self_info`: a node that a companion heard, or is.
+    BridgeNode,
     /// Other events of a companion bridge.
     BridgeOther,
     /// `…/raw`: a copy of what `…/packets` carries.
@@ -44,7 +46,10 @@ pub enum TopicKind {
     Other,
 }
 
-/// Events of a companion bridge, directly below the prefix.
+/// Events of a companion bridge that describe a node, directly below the prefix.
+const BRIDGE_NODE: &[&str] = &["advertisement", "self_info"];
+
+/// Its other events, directly below the prefix.
 const BRIDGE: &[&str] = &[
     "status",
     "events",
@@ -52,10 +57,8 @@ const BRIDGE: &[&str] = &[
     "device_info",
     "battery",
     "new_contact",
-    "advertisement",
     "telemetry",
     "contacts",
-    "self_info",
     "channel_info",
     "traceroute",
     "command",
@@ -77,6 +80,9 @@ impl<'a> Topic<'a> {
             }
             (Some("meshcore"), Some("message"), Some("direct"), Some(tail)) => {
                 return Self { tail, ..plain(TopicKind::BridgeDirect) };
+            }
+            (Some("meshcore"), Some(event), None, None) if BRIDGE_NODE.contains(&event) => {
+                return plain(TopicKind::BridgeNode);
             }
             (Some("meshcore"), Some(event), _, None) if BRIDGE.contains(&event) => {
                 return plain(TopicKind::BridgeOther);
@@ -144,6 +150,8 @@ mod tests {
             ("meshcore/status", BridgeOther, None, None),
             ("meshcore/events/connection", BridgeOther, None, None),
             ("meshcore/traceroute/17", BridgeOther, None, None),
+            ("meshcore/advertisement", BridgeNode, None, None),
+            ("meshcore/self_info", BridgeNode, None, None),
             ("meshcore/message/channel/0", BridgeChannel, None, None),
             ("meshcore/message/direct/a1b2c3d4e5f6", BridgeDirect, None, None),
             ("some/custom/topic", Other, Some("custom"), Some("topic")),

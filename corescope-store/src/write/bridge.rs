@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::node_rows::NodeRow;
 use super::outcome::{Filtered, Outcome, Rejected};
 use super::packets::NewObservation;
+use super::rules::Foreign;
 
 /// What is the same for both kinds of text.
 struct Text<'a> {
@@ -118,14 +119,42 @@ impl Batch<'_> {
                     place: place.map(|p| (p.lat, p.lon)),
                     battery_mv: None,
                     temperature_c: None,
-                    foreign: false,
+                    foreign: self.rules.geo_filter.as_ref().is_some_and(|area| !area.passes(place)),
                     scope: None,
                     adverts: 0,
                 };
-                self.upsert_node(&row, at)?;
-                Ok(Outcome::Noted)
+                self.told_of_node(row, at)
             }
         }
+    }
+
+    /// A node that a bridge describes passes the rules of an advert, except that nobody signed the words: while
+    /// signatures count, they fill in what is not known and change nothing that is.
+    fn told_of_node(&mut self, mut row: NodeRow<'_>, at: i64) -> rusqlite::Result<Outcome> {
+        if self.rules.strict && row.key.is_reserved() {
+            return Ok(Outcome::Rejected(Rejected::ReservedKey));
+        }
+        if row.foreign && self.rules.foreign == Foreign::Drop {
+            return Ok(Outcome::Filtered(Filtered::Foreign));
+        }
+        if self.rules.validate_signatures {
+            let known: Option<(bool, bool, bool)> = self
+                .db
+                .prepare_cached(
+                    "SELECT name IS NOT NULL, role IS NOT NULL, lat IS NOT NULL FROM nodes WHERE public_key = ?1
+                     UNION ALL
+                     SELECT name IS NOT NULL, role IS NOT NULL, lat IS NOT NULL FROM inactive_nodes WHERE public_key = ?1",
+                )?
+                .query_row([row.key.to_string()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+                .optional()?;
+            let (name, role, place) = known.unwrap_or_default();
+            row.name = row.name.filter(|_| !name);
+            row.role = row.role.filter(|_| !role);
+            row.place = row.place.filter(|_| !place);
+            row.foreign &= known.is_none();
+        }
+        self.upsert_node(&row, at)?;
+        Ok(Outcome::Noted)
     }
 
     fn bridge_text(&mut self, text: &Text<'_>) -> rusqlite::Result<Outcome> {

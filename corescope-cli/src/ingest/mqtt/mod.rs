@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::backoff::Backoff;
 pub use self::connect::MAX_PACKET;
-pub use self::status::{SourceFigures, SourceStatus};
+pub use self::status::{Asked, SourceFigures, SourceStatus};
 pub use self::watch::watch;
 use super::clock::now_ms;
 use super::message::{Origin, Raw, read};
@@ -44,6 +44,12 @@ pub struct MqttSource {
     pub stop: CancellationToken,
     /// How long it waits for acknowledgements when it is ended.
     pub grace: Duration,
+}
+
+/// What a broker is asked for. Quality 2 is asked as 1: it would spare duplicates, which collapse in the database
+/// anyway, for twice the packets.
+pub fn asked(source: &Source) -> Asked {
+    Asked { qos: source.qos.min(1), clean_session: source.clean_session }
 }
 
 /// How a connection ended.
@@ -72,9 +78,6 @@ impl MqttSource {
         let mut backoff = Backoff::new();
         let mut connection = 0;
         let mut forget_session = false;
-        if self.source.qos > 1 {
-            tracing::info!(source = %self.source.name, "qos 2 brings nothing: duplicates collapse in the database; 1 is used");
-        }
         loop {
             connection += 1;
             let session = Session { with: &self, origin: &origin, line: &line, connection };
@@ -155,7 +158,10 @@ impl Session<'_> {
     }
 
     async fn subscribe(&self, events: &mut EventLoop) -> Result<(), End> {
-        let qos = if self.with.source.qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        let qos = match asked(&self.with.source).qos {
+            0 => QoS::AtMostOnce,
+            _ => QoS::AtLeastOnce,
+        };
         let topics = self.with.source.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), qos));
         let request = Request::Subscribe(Subscribe::new_many(topics));
         let packet = events.state.handle_outgoing_packet(request).map_err(|e| lost(&e.into()))?;
@@ -202,7 +208,7 @@ impl Session<'_> {
             }
         }
         self.with.status.granted(lowest);
-        if lowest == 0 && self.with.source.qos > 0 {
+        if lowest == 0 && asked(&self.with.source).qos > 0 {
             tracing::warn!(
                 source,
                 "the broker grants QoS 0 only: what is under way when a connection breaks is lost"

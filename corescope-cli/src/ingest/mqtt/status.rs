@@ -22,9 +22,20 @@ pub struct SourceStatus {
     messages: AtomicU64,
     bytes: AtomicU64,
     resumed: AtomicU64,
+    /// What we ask the broker for; `None`: there is no broker to ask (our own endpoint).
+    asked: Option<Asked>,
     granted_qos: AtomicI64,
     last_error: Mutex<Option<String>>,
     recent: Mutex<Recent>,
+}
+
+/// What we ask a broker for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Quality of service of the subscriptions: 0 or 1.
+    pub qos: u8,
+    /// Whether the broker is to forget us when the connection ends.
+    pub clean_session: bool,
 }
 
 /// A copy of the figures at one moment.
@@ -71,10 +82,30 @@ impl SourceStatus {
             messages: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
+            asked: None,
             granted_qos: AtomicI64::new(-1),
             last_error: Mutex::new(None),
             recent: Mutex::default(),
         }
+    }
+
+    /// Of a broker that is asked for this.
+    #[must_use]
+    pub fn asking(self, asked: Asked) -> Self {
+        Self { asked: Some(asked), ..self }
+    }
+
+    /// Why messages of this source can be lost between the broker and us although we acknowledge only what is stored;
+    /// `None` while they cannot (what the publisher itself sends at QoS 0 is another matter: nobody can tell here).
+    pub fn may_lose(&self) -> Option<&'static str> {
+        let asked = self.asked?;
+        if asked.qos == 0 {
+            return Some("qos is 0: what is under way when the connection or the process ends is lost");
+        }
+        if self.granted_qos.load(Ordering::Relaxed) == 0 {
+            return Some("the broker grants QoS 0 only: what is under way when the connection ends is lost");
+        }
+        asked.clean_session.then_some("cleanSession is true: the broker keeps nothing while we are away")
     }
 
     /// The connection stands.
@@ -158,7 +189,9 @@ impl SourceStatus {
             "packetsLast5m": figures.last_5m,
             "bytesTotal": figures.bytes,
             "sessionsResumed": figures.resumed,
+            "askedQos": self.asked.map(|asked| asked.qos),
             "grantedQos": figures.granted_qos,
+            "mayLose": self.may_lose(),
         });
         if let (Some(error), Some(map)) = (figures.last_error, entry.as_object_mut()) {
             map.insert("lastError".into(), error.into());
@@ -200,6 +233,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_that_may_lose_says_so() {
+        let source = |qos, clean_session| SourceStatus::new("a", "b").asking(Asked { qos, clean_session });
+        let endpoint = SourceStatus::new("endpoint", "b");
+        assert_eq!((endpoint.may_lose(), endpoint.to_json(0)["askedQos"].as_i64()), (None, None));
+        let good = source(1, false);
+        assert_eq!(good.may_lose(), None, "nothing is granted yet, and nothing has come");
+        good.granted(1);
+        assert_eq!(good.may_lose(), None);
+        good.granted(0);
+        assert!(good.may_lose().unwrap().contains("grants QoS 0"));
+        assert!(source(0, false).may_lose().unwrap().contains("qos is 0"));
+        assert!(source(1, true).to_json(0)["mayLose"].as_str().unwrap().contains("cleanSession"));
+    }
 
     #[test]
     fn figures_follow_what_happens() {

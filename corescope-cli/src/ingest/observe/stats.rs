@@ -111,7 +111,11 @@ fn ledger(observed: &Observed, now: i64) -> Value {
     let committed = observed.desk.account.by_source();
     for status in &statuses {
         let line = committed.get(status.name.as_str()).copied().unwrap_or_default();
-        out.insert(status.name.clone(), line.to_json(status.figures(now).messages));
+        let mut entry = line.to_json(status.figures(now).messages);
+        if let (Some(why), Some(map)) = (status.may_lose(), entry.as_object_mut()) {
+            map.insert("mayLose".into(), why.into());
+        }
+        out.insert(status.name.clone(), entry);
     }
     for (source, line) in committed {
         out.entry(source.to_string()).or_insert_with(|| line.to_json(line.total()));

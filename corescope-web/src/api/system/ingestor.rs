@@ -64,6 +64,10 @@ pub struct IngestorStats {
     pub queue: Option<Queue>,
     /// Input refused, by reason.
     pub bad: BTreeMap<String, i64>,
+    /// What became of the messages since the start, by source.
+    pub ledger: BTreeMap<String, SourceAccount>,
+    /// How much of what the observers of a source heard arrived, by source.
+    pub completeness: BTreeMap<String, SourceCompleteness>,
     /// Why the ingestor calls itself not ready; empty when it does its work.
     pub reasons: Vec<String>,
 }
@@ -123,7 +127,7 @@ pub struct SourceLiveness {
 }
 
 /// One link to a broker.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SourceStatus {
     /// Name in the configuration.
@@ -150,6 +154,59 @@ pub struct SourceStatus {
     /// What went wrong last, without passwords; absent when nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// Quality of service that the broker was asked for; absent when there is no broker between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_qos: Option<i64>,
+    /// Quality of service that the broker granted, the lowest of all topics; absent until it answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted_qos: Option<i64>,
+    /// Why messages can be lost between the broker and us; absent when they cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_lose: Option<String>,
+    /// What became of the messages since the start; absent when nothing is known.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub account: Option<SourceAccount>,
+    /// How much of what its observers heard in the last full hour arrived; absent while nothing is estimated.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<SourceCompleteness>,
+}
+
+/// How much of what the observers of one source heard in an hour arrived. An observer that comes over two sources is
+/// counted at both.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(default)]
+pub struct SourceCompleteness {
+    /// Start of the hour, RFC 3339.
+    pub hour: String,
+    /// Observers that were there.
+    pub observers: i64,
+    /// Those of them about whom something can be said; the figures below are theirs.
+    pub estimated: i64,
+    /// Packets that arrived.
+    pub received: i64,
+    /// Packets that they heard, as far as can be told.
+    pub expected: i64,
+    /// received ÷ expected, at most 1; null where nothing tells.
+    pub ratio: Option<f64>,
+}
+
+/// The account of one source since the ingestor's start:
+/// received = stored + duplicate + filtered + rejected + inFlight.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SourceAccount {
+    /// Messages that came.
+    pub received: i64,
+    /// Stored.
+    pub stored: i64,
+    /// Known already.
+    pub duplicate: i64,
+    /// Kept out by a rule.
+    pub filtered: i64,
+    /// Not storable.
+    pub rejected: i64,
+    /// Not committed yet.
+    pub in_flight: i64,
 }
 
 /// Progress of a background job.

@@ -83,7 +83,11 @@ pub fn write_sources(stats: Option<&IngestorStats>) -> WriteSources {
 
 /// The links of a statistics file.
 pub fn mqtt_status(stats: Option<&IngestorStats>) -> MqttStatus {
-    let s = stats.cloned().unwrap_or_default();
+    let mut s = stats.cloned().unwrap_or_default();
+    for source in &mut s.source_statuses {
+        source.account = s.ledger.get(&source.name).copied();
+        source.completeness = s.completeness.get(&source.name).cloned();
+    }
     MqttStatus {
         sources: s.source_statuses,
         sample_at: s.sampled_at,
@@ -102,6 +106,19 @@ mod tests {
     fn without_a_file_the_shape_says_so() {
         assert_eq!(serde_json::to_string(&write_sources(None)).unwrap(), r#"{"sampleAt":"","sources":{}}"#);
         assert_eq!(serde_json::to_string(&mqtt_status(None)).unwrap(), r#"{"sources":[],"sampleAt":""}"#);
+    }
+
+    #[test]
+    fn each_source_has_its_account() {
+        let text = r#"{"source_statuses":[{"name":"a","grantedQos":0,"mayLose":"the broker grants QoS 0 only"},{"name":"b"}],
+            "ledger":{"a":{"received":5,"stored":3,"duplicate":1,"filtered":0,"rejected":0,"inFlight":1}},
+            "completeness":{"a":{"hour":"2026-06-01T12:00:00Z","observers":2,"estimated":1,"received":9,"expected":10,"ratio":0.9}}}"#;
+        let status = mqtt_status(Some(&serde_json::from_str(text).unwrap()));
+        let [a, b] = status.sources.as_slice() else { panic!() };
+        assert_eq!(a.account.map(|account| (account.received, account.in_flight)), Some((5, 1)));
+        assert_eq!(a.completeness.as_ref().and_then(|c| c.ratio), Some(0.9));
+        assert_eq!((a.granted_qos, a.may_lose.as_deref()), (Some(0), Some("the broker grants QoS 0 only")));
+        assert_eq!((b.account, b.may_lose.as_deref()), (None, None));
     }
 
     #[test]

@@ -3676,6 +3676,12 @@ export interface components {
         /** @description One link to a broker. */
         SourceStatus: {
             /**
+             * Format: int64
+             * @description Quality of service that the broker was asked for; absent when there is no broker between.
+             * @default null
+             */
+            askedQos: number | null;
+            /**
              * @description Address, without its password.
              * @default
              */
@@ -3699,6 +3705,12 @@ export interface components {
             disconnectCount: number;
             /**
              * Format: int64
+             * @description Quality of service that the broker granted, the lowest of all topics; absent until it answered.
+             * @default null
+             */
+            grantedQos: number | null;
+            /**
+             * Format: int64
              * @description Unix seconds, 0 = never.
              * @default 0
              */
@@ -3720,6 +3732,11 @@ export interface components {
              * @default 0
              */
             lastPacketUnix: number;
+            /**
+             * @description Why messages can be lost between the broker and us; absent when they cannot.
+             * @default null
+             */
+            mayLose: string | null;
             /**
              * @description Name in the configuration.
              * @default
