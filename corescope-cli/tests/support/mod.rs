@@ -6,6 +6,7 @@
 
 pub mod mqtt;
 pub mod network;
+pub mod tls;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -166,14 +167,19 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// None, with a message, where Mosquitto is not installed.
     pub fn start(folder: &Path) -> Option<Self> {
-        let program = mosquitto()?;
         let port = network::free_port();
+        Self::start_with(folder, port, &format!("listener {port} 127.0.0.1\nallow_anonymous true\n"))
+    }
+
+    /// The same with other listeners; `port` is the one that anybody may use.
+    pub fn start_with(folder: &Path, port: u16, listeners: &str) -> Option<Self> {
+        let program = mosquitto()?;
         let folder = folder.join("mosquitto");
         std::fs::create_dir_all(&folder).unwrap();
         // Run as root, it would become the user mosquitto, who could not write here.
         let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\npersistence true\n\
-             persistence_location {}/\nautosave_interval 0\nuser root\n",
+            "max_queued_messages 0\npersistence true\npersistence_location {}/\nautosave_interval 0\nuser root\n\
+             {listeners}",
             folder.display()
         );
         std::fs::write(folder.join("mosquitto.conf"), config).unwrap();
@@ -198,6 +204,11 @@ impl Mosquitto {
         if let Some(mut process) = self.process.take() {
             process.stop();
         }
+    }
+
+    /// STOP freezes it: its connections stand, and nothing comes over them.
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().unwrap().signal(name);
     }
 
     pub fn url(&self) -> String {
