@@ -9,7 +9,7 @@ use anyhow::Context;
 use corescope_core::config::{Config, ForeignMode, Source, Synchronous};
 use corescope_core::uplink::Admission;
 use corescope_store::jobs::Plan;
-use corescope_store::write::{self, Foreign, Options, Rules, WriteError, Writer};
+use corescope_store::write::{self, Foreign, Options, ProgressLog, Rules, WriteError, Writer};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -201,7 +201,10 @@ fn slow_writer_ms() -> f64 {
 }
 
 fn open(path: &Path, options: Options) -> Result<Writer, Failure> {
-    Writer::open(path, options).map_err(|error| {
+    let mut log = ProgressLog::default();
+    let opened = Writer::open_telling(path, options, &mut |progress| log.tell(progress));
+    log.end();
+    opened.map_err(|error| {
         let exit = match error {
             WriteError::OtherWriter { .. } => Exit::OtherWriter,
             _ => Exit::Io,

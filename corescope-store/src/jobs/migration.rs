@@ -2,21 +2,25 @@
 
 use super::plan::Plan;
 use super::work::{Step, Work};
-use crate::write::{Background, WriteError, Writer};
+use crate::write::{Background, Progress, ProgressLog, WriteError, Writer};
 
 #[derive(Debug, Default)]
 pub(super) struct Migration {
-    done: u64,
+    last: Option<Progress>,
+    log: ProgressLog,
 }
 
 impl Work for Migration {
     fn step(&mut self, writer: &mut Writer, _plan: &Plan, _now: i64) -> Result<Step, WriteError> {
         match writer.step_background()? {
-            Background::Idle => Ok(Step::Done(0)),
+            Background::Idle => {
+                self.log.end();
+                Ok(Step::Done(0))
+            }
             Background::Worked(progress) => {
-                let rows = progress.done.saturating_sub(self.done);
-                self.done = progress.done;
-                Ok(Step::More(rows))
+                self.log.tell(progress);
+                let last = self.last.replace(progress).filter(|last| last.name == progress.name);
+                Ok(Step::More(progress.done.saturating_sub(last.map_or(0, |last| last.done))))
             }
         }
     }

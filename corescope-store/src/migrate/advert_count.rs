@@ -17,13 +17,20 @@ pub(super) fn is_needed(db: &Connection) -> rusqlite::Result<bool> {
     Ok(!marked || get_state(db, RECOUNT_ADVERTS)?.is_some())
 }
 
-/// Counts again what is there, as the original does.
-pub(super) fn run(db: &Connection) -> rusqlite::Result<()> {
-    for table in ["nodes", "inactive_nodes"] {
-        db.execute_batch(&format!(
-            "UPDATE {table} SET advert_count = (SELECT count(*) FROM transmissions t
-               WHERE t.from_pubkey = {table}.public_key AND t.payload_type = 4)"
-        ))?;
-    }
+/// Counts the adverts of a node that are there, as the original does. Whether that changed its row.
+pub(super) fn count(db: &Connection, table: &str, key: &str) -> rusqlite::Result<bool> {
+    let adverts: i64 = db
+        .prepare_cached("SELECT count(*) FROM transmissions WHERE from_pubkey = ?1 AND payload_type = 4")?
+        .query_row([key], |r| r.get(0))?;
+    let changed = db
+        .prepare_cached(&format!(
+            "UPDATE {table} SET advert_count = ?2 WHERE public_key = ?1 AND advert_count IS NOT ?2"
+        ))?
+        .execute(rusqlite::params![key, adverts])?;
+    Ok(changed > 0)
+}
+
+/// All are counted.
+pub(super) fn finish(db: &Connection) -> rusqlite::Result<()> {
     remove_state(db, RECOUNT_ADVERTS)
 }

@@ -1,36 +1,41 @@
 //! The migrations that run between batches, a step at a time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
 use super::backfills::{self, Backfills, Pass};
+use super::node_pass::NodePass;
+use super::pace::Pace;
 use super::{Progress, advert_count, default_scope, indexes, last_packet, markers, paths, transmissions};
+use crate::schema::IndexSpec;
 use crate::write::{get_number, set_state};
-
-/// A step should hold the write lock about this long.
-const STEP: Duration = Duration::from_millis(60);
 
 /// Where the work stands. Cursors are in `cs_state`, so that it survives a restart.
 #[derive(Debug)]
 pub(crate) struct Behind {
     stage: Stage,
-    /// Rows looked at in one step; adapts to the machine.
-    chunk: i64,
+    pace: Pace,
     with_scopes: bool,
     backfills: Backfills,
     /// The same once the step that was made is committed.
     after_commit: Option<Backfills>,
+    after_stage: Option<Stage>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Stage {
     Start,
     Indexes,
+    /// This one, with so many rows. Its step cannot be divided.
+    Index(&'static IndexSpec, u64),
     Transmissions,
     Paths,
-    LastPacket,
-    Counts,
+    /// Observers up to this row number are done.
+    LastPacket(i64),
+    Counts(NodePass),
+    Scopes(NodePass),
+    Markers,
     Done,
 }
 
@@ -53,7 +58,7 @@ struct Over {
     table: &'static str,
     cursor: &'static str,
     /// What comes after it.
-    next: Stage,
+    next: fn() -> Stage,
     /// Fills the rows `from < id <= to`, and returns how many lacked something.
     fill: fn(&Connection, i64, i64) -> rusqlite::Result<u64>,
     /// Where its progress is told.
@@ -63,7 +68,7 @@ struct Over {
 const OVER_TRANSMISSIONS: Over = Over {
     table: "transmissions",
     cursor: TRANSMISSIONS_CURSOR,
-    next: Stage::Paths,
+    next: || Stage::Paths,
     fill: transmissions::fill,
     progress: |all| &mut all.transmissions,
 };
@@ -71,7 +76,7 @@ const OVER_TRANSMISSIONS: Over = Over {
 const OVER_OBSERVATIONS: Over = Over {
     table: "observations",
     cursor: PATHS_CURSOR,
-    next: Stage::LastPacket,
+    next: || Stage::LastPacket(0),
     fill: paths::fill,
     progress: |all| &mut all.paths,
 };
@@ -80,7 +85,14 @@ impl Behind {
     /// `with_scopes`: region names are configured, so that scopes can be told.
     pub(crate) fn new(db: &Connection, with_scopes: bool) -> rusqlite::Result<Self> {
         let backfills = Backfills::read(db)?;
-        Ok(Self { stage: Stage::Start, chunk: 1000, with_scopes, backfills, after_commit: None })
+        Ok(Self {
+            stage: Stage::Start,
+            pace: Pace::new(1000),
+            with_scopes,
+            backfills,
+            after_commit: None,
+            after_stage: None,
+        })
     }
 
     /// How far the passes over older rows have come, as committed.
@@ -93,50 +105,71 @@ impl Behind {
         if let Some(backfills) = self.after_commit.take() {
             self.backfills = backfills;
         }
+        if let Some(stage) = self.after_stage.take() {
+            self.stage = stage;
+        }
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.stage == Stage::Done
+        matches!(self.stage, Stage::Done)
     }
 
-    /// One step, in the caller's transaction.
+    /// One step, in the caller's transaction. It counts once [`committed`](Self::committed) says so.
     pub(crate) fn step(&mut self, db: &Connection) -> rusqlite::Result<Stepped> {
-        self.after_commit = None;
-        let worked = |name, done, total| Ok(Stepped::Worked(Progress { name, done, total }));
-        match self.stage {
+        (self.after_commit, self.after_stage) = (None, None);
+        let worked = |name, done, total| Stepped::Worked(Progress { name, done, total });
+        let (next, stepped) = match &self.stage {
             Stage::Start => {
                 markers::write_first(db)?;
-                self.stage = Stage::Indexes;
-                worked("markers", 0, 0)
+                (Stage::Indexes, worked("markers", 0, 0))
             }
-            Stage::Indexes => match indexes::build_next(db)? {
-                Some(name) => worked(name, 1, 1),
+            Stage::Indexes => match indexes::next(db)? {
+                Some((index, rows)) => (Stage::Index(index, rows), worked(index.name, 0, rows)),
+                None => (Stage::Transmissions, worked("indexes", 1, 1)),
+            },
+            Stage::Index(index, rows) => {
+                indexes::build(db, index)?;
+                (Stage::Indexes, worked(index.name, *rows, *rows))
+            }
+            Stage::Transmissions => return self.pass(db, &OVER_TRANSMISSIONS),
+            Stage::Paths => return self.pass(db, &OVER_OBSERVATIONS),
+            Stage::LastPacket(after) => match last_packet::fill_some(db, *after)? {
+                Some(last) => (Stage::LastPacket(last), worked("observers", 0, 0)),
+                None if advert_count::is_needed(db)? => {
+                    (Stage::Counts(NodePass::default()), worked("observers", 0, 0))
+                }
+                None => (self.scopes(), worked("observers", 0, 0)),
+            },
+            Stage::Counts(pass) => match pass.step(db, advert_count::count)? {
+                Some(pass) => {
+                    let done = pass.done();
+                    (Stage::Counts(pass), worked("advert counts", done, 0))
+                }
                 None => {
-                    self.stage = Stage::Transmissions;
-                    worked("indexes", 1, 1)
+                    advert_count::finish(db)?;
+                    (self.scopes(), worked("advert counts", pass.done(), 0))
                 }
             },
-            Stage::Transmissions => self.pass(db, &OVER_TRANSMISSIONS),
-            Stage::Paths => self.pass(db, &OVER_OBSERVATIONS),
-            Stage::LastPacket => {
-                if !last_packet::fill_next(db)? {
-                    self.stage = Stage::Counts;
+            Stage::Scopes(pass) => match pass.step(db, default_scope::fill)? {
+                Some(pass) => {
+                    let done = pass.done();
+                    (Stage::Scopes(pass), worked("scopes", done, 0))
                 }
-                worked("observers", 0, 0)
-            }
-            Stage::Counts => {
-                if advert_count::is_needed(db)? {
-                    advert_count::run(db)?;
-                }
-                if self.with_scopes {
-                    default_scope::run(db)?;
-                }
+                None => (Stage::Markers, worked("scopes", pass.done(), 0)),
+            },
+            Stage::Markers => {
                 markers::write_last(db, self.with_scopes)?;
-                self.stage = Stage::Done;
-                worked("counts", 1, 1)
+                (Stage::Done, worked("markers", 1, 1))
             }
-            Stage::Done => Ok(Stepped::Idle),
-        }
+            Stage::Done => return Ok(Stepped::Idle),
+        };
+        self.after_stage = Some(next);
+        Ok(stepped)
+    }
+
+    /// Scopes can only be told by names.
+    fn scopes(&self) -> Stage {
+        if self.with_scopes { Stage::Scopes(NodePass::default()) } else { Stage::Markers }
     }
 
     fn pass(&mut self, db: &Connection, over: &Over) -> rusqlite::Result<Stepped> {
@@ -151,22 +184,17 @@ impl Behind {
             } else {
                 progress(&mut after).advance(0, 0, 0);
                 self.after_commit = Some(after);
-                self.stage = next;
+                self.after_stage = Some(next());
             }
             return Ok(Stepped::Worked(Progress { name: table, done: newest as u64, total: newest as u64 }));
         }
         let started = Instant::now();
-        let to = newest.min(from.saturating_add(self.chunk));
+        let to = newest.min(from.saturating_add(self.pace.rows()));
         let filled = fill(db, from, to)?;
         set_state(db, cursor, &to.to_string())?;
         progress(&mut after).advance(to.abs_diff(from), filled, newest.abs_diff(to));
         self.after_commit = Some(after);
-        let took = started.elapsed();
-        if took > STEP {
-            self.chunk = (self.chunk / 2).max(50);
-        } else if took < STEP / 4 {
-            self.chunk = (self.chunk * 2).min(200_000);
-        }
+        self.pace.took(started.elapsed());
         Ok(Stepped::Worked(Progress { name: table, done: to as u64, total: newest as u64 }))
     }
 }

@@ -2,14 +2,16 @@
 
 use rusqlite::Connection;
 
-pub(super) fn run(db: &Connection) -> rusqlite::Result<()> {
-    for table in ["nodes", "inactive_nodes"] {
-        db.execute_batch(&format!(
+/// Fills the scope of a node that has none. Whether that changed its row.
+pub(super) fn fill(db: &Connection, table: &str, key: &str) -> rusqlite::Result<bool> {
+    let changed = db
+        .prepare_cached(&format!(
             "UPDATE {table} SET default_scope = t.scope_name
-               FROM (SELECT from_pubkey, scope_name, max(last_seen) FROM transmissions
-                      WHERE scope_name IS NOT NULL AND scope_name <> '' AND payload_type = 4 GROUP BY from_pubkey) AS t
-              WHERE {table}.default_scope IS NULL AND t.from_pubkey = {table}.public_key"
-        ))?;
-    }
-    Ok(())
+               FROM (SELECT scope_name FROM transmissions
+                      WHERE from_pubkey = ?1 AND payload_type = 4 AND scope_name IS NOT NULL AND scope_name <> ''
+                      ORDER BY last_seen DESC, id DESC LIMIT 1) AS t
+              WHERE {table}.public_key = ?1 AND {table}.default_scope IS NULL"
+        ))?
+        .execute([key])?;
+    Ok(changed > 0)
 }

@@ -45,8 +45,7 @@ pub(crate) fn run_first(
     let shape = Shape::read(db).doing("cannot read the schema")?;
     if !shape.indexes.contains_key(duplicates::INDEX) {
         // Nothing may be stored before it is there: it is what makes two copies one.
-        progress(Progress { name: "duplicates", done: 0, total: 0 });
-        transaction(db, "cannot merge double observations", duplicates::run)?;
+        duplicates::run(db, progress)?;
     }
     indexes::build_small(db, index_at_once_rows, progress)
 }

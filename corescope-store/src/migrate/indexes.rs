@@ -31,14 +31,18 @@ pub(super) fn build_small(
     Ok(())
 }
 
-/// Builds the next missing index, whatever its size. `false`: there is none.
-pub(super) fn build_next(db: &Connection) -> rusqlite::Result<Option<&'static str>> {
+/// The next missing index, whatever its size, and an upper bound of the rows in it.
+pub(super) fn next(db: &Connection) -> rusqlite::Result<Option<(&'static IndexSpec, u64)>> {
     let Some(index) = missing(db)?.into_iter().next() else { return Ok(None) };
-    db.execute_batch(index.sql)?;
-    Ok(Some(index.name))
+    Ok(Some((index, size(db, index.table)?)))
 }
 
-pub(super) fn missing(db: &Connection) -> rusqlite::Result<Vec<&'static IndexSpec>> {
+/// Builds it.
+pub(super) fn build(db: &Connection, index: &IndexSpec) -> rusqlite::Result<()> {
+    db.execute_batch(index.sql)
+}
+
+fn missing(db: &Connection) -> rusqlite::Result<Vec<&'static IndexSpec>> {
     let shape = Shape::read(db)?;
     Ok(INDEXES.iter().filter(|i| shape.has_table(i.table) && !shape.indexes.contains_key(i.name)).collect())
 }

@@ -22,23 +22,16 @@ mod indexes;
 mod last_packet;
 mod markers;
 mod node_keys;
+mod node_pass;
 mod noise_floor;
 mod observations_v2;
+mod pace;
 mod paths;
+mod progress;
 mod transmissions;
 mod view;
 
 pub use backfills::{Backfills, Pass};
 pub(crate) use behind::{Behind, PATHS_CURSOR, Stepped, TRANSMISSIONS_CURSOR};
 pub(crate) use first::run_first;
-
-/// How far a migration has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Name of the migration.
-    pub name: &'static str,
-    /// Rows done.
-    pub done: u64,
-    /// Rows to do, as counted at the start; 0 where that is unknown.
-    pub total: u64,
-}
+pub use progress::{Progress, ProgressLog};

@@ -18,6 +18,7 @@ pub(crate) struct TableSpec {
 }
 
 /// An index and the statement that makes it.
+#[derive(Debug)]
 pub(crate) struct IndexSpec {
     /// Its name.
     pub name: &'static str,

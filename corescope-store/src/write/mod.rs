@@ -65,4 +65,4 @@ pub(crate) use state::{get_number, remove_state, set_state};
 pub use vacuum::Vacuumed;
 pub use writer::{Background, Writer};
 
-pub use crate::migrate::{Backfills, Pass, Progress};
+pub use crate::migrate::{Backfills, Pass, Progress, ProgressLog};
