@@ -239,13 +239,14 @@ fn maintain_asks_the_one_who_writes_and_gives_up_in_time() {
     let folder = dir.path().to_owned();
     let asking = std::thread::spawn(move || cli(&folder, &["maintain", "neighbours", "--json"]));
     let plan = corescope_store::jobs::Plan::in_folder(dir.path());
-    let mut jobs = corescope_store::jobs::Jobs::new(plan, 1_780_000_000);
-    let mut now = 1_780_000_000;
+    let mut jobs =
+        corescope_store::jobs::Jobs::new(plan, corescope_store::jobs::Now { unix: 1_780_000_000, steady: 0 });
+    let mut now = corescope_store::jobs::Now { unix: 1_780_000_000, steady: 0 };
     let begun = std::time::Instant::now();
     while !asking.is_finished() {
         assert!(begun.elapsed() < std::time::Duration::from_mins(1), "no answer was read");
         if jobs.run_due(&mut writer, now) != corescope_store::jobs::Next::Now {
-            now += 1;
+            now = now.later(1);
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }

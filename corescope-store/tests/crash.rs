@@ -167,7 +167,7 @@ fn a_reader_that_holds_the_log_does_not_hold_up_the_writer() {
         writer.batch(&messages(batch)).unwrap();
     }
     let plan = corescope_store::jobs::Plan::in_folder(place.dir.path());
-    let mut jobs = corescope_store::jobs::Jobs::new(plan, T0);
+    let mut jobs = corescope_store::jobs::Jobs::new(plan, corescope_store::jobs::Now { unix: T0, steady: 0 });
     jobs.run_now(&mut writer, corescope_store::jobs::Job::Checkpoint, T0).unwrap();
     let seen: i64 = reader.query_row("SELECT count(*) FROM observations", [], |r| r.get(0)).unwrap();
     assert_eq!(seen, before, "a reader sees one moment");

@@ -8,11 +8,16 @@ use std::sync::Arc;
 
 use corescope_core::time::rfc3339;
 use corescope_decode::{ChannelKey, KeyRing};
-use corescope_store::jobs::{Job, Jobs, Next, Plan, ask, read_answer};
+use corescope_store::jobs::{Job, Jobs, Next, Now, Plan, ask, read_answer};
 use corescope_store::write::{Options, Writer};
 use support::*;
 
 const DAY: i64 = 86_400;
+
+/// The wall clock at this unix time, on a machine that has just started.
+fn clocks(unix: i64) -> Now {
+    Now { unix, steady: 0 }
+}
 
 fn run(place: &Place, writer: &mut Writer, job: Job, now: i64) -> u64 {
     run_with(place, writer, job, now, |_| {})
@@ -21,7 +26,7 @@ fn run(place: &Place, writer: &mut Writer, job: Job, now: i64) -> u64 {
 fn run_with(place: &Place, writer: &mut Writer, job: Job, now: i64, change: impl FnOnce(&mut Plan)) -> u64 {
     let mut plan = Plan::in_folder(place.dir.path());
     change(&mut plan);
-    Jobs::new(plan, now).run_now(writer, job, now).unwrap().rows
+    Jobs::new(plan, clocks(now)).run_now(writer, job, now).unwrap().rows
 }
 
 #[test]
@@ -395,12 +400,12 @@ fn a_request_for_a_job_is_answered() {
     let mut writer = place.writer();
     let plan = Plan::in_folder(place.dir.path());
     let folder = plan.maintain_requests.clone();
-    let mut jobs = Jobs::new(plan, T0);
+    let mut jobs = Jobs::new(plan, clocks(T0));
     ask(&folder, Job::Redecrypt, "0123456789abcdef", T0).unwrap();
     std::fs::write(folder.join("request-ff.json"), r#"{"id":"ff","requestedAt":"","job":"explode"}"#)
         .unwrap();
     for _ in 0..10_000 {
-        if jobs.run_due(&mut writer, T0) != Next::Now {
+        if jobs.run_due(&mut writer, clocks(T0)) != Next::Now {
             break;
         }
     }
@@ -419,19 +424,9 @@ fn due_jobs_run_in_small_steps_and_leave_their_status() {
     writer.batch(&packets).unwrap();
     let mut plan = Plan::in_folder(place.dir.path());
     plan.packet_days = Some(30);
-    let mut jobs = Jobs::new(plan, T0);
-    let mut steps = 0;
-    let mut now = T0;
-    while now < T0 + 700 {
-        match jobs.run_due(&mut writer, now) {
-            Next::Now => steps += 1,
-            Next::At(at) => {
-                assert!(at > now && at <= now + 1, "requests are looked for every second");
-                now = at;
-            }
-        }
-        assert!(steps < 5_000, "it does not come to rest");
-    }
+    let mut jobs = Jobs::new(plan, clocks(T0));
+    let steps = run_for(&mut jobs, &mut writer, clocks(T0), 700);
+    assert!(steps < 1_000, "it does not come to rest: {steps}");
     assert!(jobs.status()[&Job::Neighbours].runs >= 11);
     assert_eq!(jobs.status()[&Job::PrunePackets].rows, 900);
     assert!(jobs.status().contains_key(&Job::Vacuum), "asked for after rows were deleted");
@@ -439,6 +434,84 @@ fn due_jobs_run_in_small_steps_and_leave_their_status() {
     assert_eq!(place.one::<i64>("SELECT count(*) FROM cs_jobs WHERE error IS NOT NULL"), 0);
     assert_eq!(place.one::<i64>("SELECT count(*) FROM transmissions"), 0);
     assert!(place.one::<i64>("SELECT count(*) FROM _migrations WHERE name = 'from_pubkey_v1'") == 1);
+}
+
+/// Lets the jobs run for so many seconds; how many steps they made.
+fn run_for(jobs: &mut Jobs, writer: &mut Writer, from: Now, seconds: i64) -> usize {
+    let (mut steps, mut now) = (0, from);
+    while now.steady < from.steady + seconds {
+        match jobs.run_due(writer, now) {
+            Next::Now => steps += 1,
+            Next::At(at) => {
+                assert_eq!(at, now.steady + 1, "requests are looked for every second");
+                now = now.later(1);
+            }
+        }
+        assert!(steps < 100_000, "the jobs run wild");
+    }
+    steps
+}
+
+#[test]
+fn a_clock_that_jumps_neither_stops_the_jobs_nor_drives_them_nor_makes_anything_old() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    let packet = |n: u64, at: i64| heard("A1", &frame(FLOOD, GROUP_TEXT, &[&[0xA1]], &text(n)), at);
+    let relay = node(0xA1, 1);
+    writer.batch(&[heard("A1", &frame(FLOOD, ADVERT, &[], &advert(&relay, 1, "n", None)), T0)]).unwrap();
+    writer.batch(&(0..50).map(|n| packet(n, T0 - n as i64)).collect::<Vec<_>>()).unwrap();
+    let mut plan = Plan::in_folder(place.dir.path());
+    plan.packet_days = Some(30);
+    let mut jobs = Jobs::new(plan, clocks(T0));
+    let everything = |place: &Place| {
+        ["transmissions", "observations", "nodes"]
+            .map(|t| place.one::<i64>(&format!("SELECT count(*) FROM {t}")))
+    };
+    run_for(&mut jobs, &mut writer, clocks(T0), 120);
+    let stored = everything(&place);
+    assert_eq!(stored, [51, 51, 1]);
+    let runs = |jobs: &Jobs, job: Job| jobs.status().get(&job).map_or(0, |status| status.runs);
+
+    // A year ahead: everything would be old. The jobs go on as before, except those that delete by age.
+    let before = (runs(&jobs, Job::Neighbours), runs(&jobs, Job::PrunePackets));
+    let ahead = Now { unix: T0 + 365 * DAY, steady: 120 };
+    let steps = run_for(&mut jobs, &mut writer, ahead, 3_500);
+    assert!(steps < 1_000, "{steps}");
+    let gone = runs(&jobs, Job::Neighbours) - before.0;
+    assert!((57..=60).contains(&gone), "once a minute, not {gone} times");
+    assert_eq!(runs(&jobs, Job::PrunePackets), before.1);
+    assert_eq!(everything(&place), stored, "nothing may be called old so soon");
+    writer.batch(&[packet(100, ahead.unix)]).unwrap();
+
+    // And back again, a year behind: nothing stands still for a year.
+    let before = runs(&jobs, Job::Neighbours);
+    let back = Now { unix: T0 - 365 * DAY, steady: 3_620 };
+    run_for(&mut jobs, &mut writer, back, 3_600);
+    let gone = runs(&jobs, Job::Neighbours) - before;
+    assert!((59..=61).contains(&gone), "once a minute, not {gone} times");
+    writer.batch(&[packet(101, back.unix)]).unwrap();
+    assert_eq!(everything(&place)[0], stored[0] + 2);
+
+    // Right at last. After an hour old rows are old: the one that came while the clock was behind.
+    let right = Now { unix: T0 + 7_200, steady: 7_220 };
+    run_for(&mut jobs, &mut writer, right, DAY + 3_600);
+    assert_eq!(everything(&place)[0], stored[0] + 1);
+    assert_eq!(place.one::<i64>("SELECT count(*) FROM transmissions WHERE first_seen < '2026'"), 0);
+}
+
+#[test]
+fn who_asks_for_pruning_gets_it_whatever_the_clock_did() {
+    let place = Place::new();
+    let mut writer = place.writer();
+    writer.batch(&[heard("A1", &frame(FLOOD, GROUP_TEXT, &[], &text(1)), T0)]).unwrap();
+    let mut plan = Plan::in_folder(place.dir.path());
+    plan.packet_days = Some(30);
+    let mut jobs = Jobs::new(plan, clocks(T0));
+    run_for(&mut jobs, &mut writer, clocks(T0), 60);
+    let ahead = Now { unix: T0 + 365 * DAY, steady: 60 };
+    jobs.request(Job::PrunePackets);
+    run_for(&mut jobs, &mut writer, ahead, 2);
+    assert_eq!(place.one::<i64>("SELECT count(*) FROM transmissions"), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use corescope_store::jobs::{Job, Jobs, MaintainAnswer, Plan, ask, read_answer};
+use corescope_store::jobs::{Job, Jobs, MaintainAnswer, Now, Plan, ask, read_answer};
 use corescope_store::write::WriterLock;
 
 use crate::owner::{failure, missing, now, open_writer};
@@ -71,7 +71,7 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
 
 fn run_here(place: &Place, job: Job) -> Result<MaintainAnswer, Failure> {
     let mut writer = open_writer(place)?;
-    let mut jobs = Jobs::new(Plan::of(&place.config, &place.paths), now());
+    let mut jobs = Jobs::new(Plan::of(&place.config, &place.paths), Now { unix: now(), steady: 0 });
     let status = jobs.run_now(&mut writer, job, now()).map_err(failure)?;
     writer.close().map_err(failure)?;
     Ok(MaintainAnswer {

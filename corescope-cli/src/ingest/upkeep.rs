@@ -3,21 +3,25 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use corescope_store::jobs::{Job, JobStatus, Jobs, Next, Plan};
+use corescope_store::jobs::{Job, JobStatus, Jobs, Next, Now, Plan};
 use corescope_store::write::Writer;
 
-use super::clock::now_ms;
+use super::clock::{now_ms, steady_ms};
 use super::completeness;
 use super::perf::Perf;
 
 /// The writer's other duties.
 pub struct Upkeep {
     jobs: Jobs,
-    /// Nothing is due before, Unix seconds.
+    /// Nothing is due before, by the steady clock, seconds.
     not_before: i64,
     database: PathBuf,
-    /// When completeness is looked at again, Unix seconds.
+    /// When completeness is looked at again, by the steady clock, seconds.
     next_estimate: i64,
+}
+
+fn now() -> Now {
+    Now { unix: now_ms().div_euclid(1000), steady: steady_ms().div_euclid(1000) }
 }
 
 /// What can be seen of a job.
@@ -34,7 +38,7 @@ pub struct JobView {
 impl Upkeep {
     /// Scheduled from now.
     pub fn new(plan: Plan, database: PathBuf) -> Self {
-        Self { jobs: Jobs::new(plan, now_ms().div_euclid(1000)), not_before: 0, database, next_estimate: 0 }
+        Self { jobs: Jobs::new(plan, now()), not_before: 0, database, next_estimate: 0 }
     }
 
     /// Takes other settings.
@@ -45,16 +49,15 @@ impl Upkeep {
 
     /// Makes one step of what is due. True when there is more to do at once.
     pub fn step(&mut self, writer: &mut Writer, perf: &Perf) -> bool {
-        let now = now_ms().div_euclid(1000);
-        // A clock that went back must not put the jobs off.
-        if now < self.not_before && self.not_before - now < 3600 {
+        let now = now();
+        if now.steady < self.not_before {
             return false;
         }
-        if now >= self.next_estimate || self.next_estimate - now > 600 {
+        if now.steady >= self.next_estimate {
             let started = Instant::now();
-            let more = completeness::step(writer, &self.database, now);
+            let more = completeness::step(writer, &self.database, now.unix);
             perf.record("completeness", 0.0, started.elapsed().as_secs_f64() * 1000.0);
-            self.next_estimate = if more { now } else { now + 60 };
+            self.next_estimate = if more { now.steady } else { now.steady + 60 };
         }
         let component = self.jobs.running().map(Job::name);
         let started = Instant::now();

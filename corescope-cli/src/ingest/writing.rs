@@ -13,7 +13,7 @@ use corescope_store::write::{
 use tokio::runtime::Handle;
 
 use super::account::Account;
-use super::clock::now_ms;
+use super::clock::{now_ms, steady_ms};
 use super::perf::Perf;
 use super::queue::{Closed, Item, Outlet, Work};
 use super::receipt::{Receipt, deliver};
@@ -37,7 +37,9 @@ pub struct WriterDesk {
     backfills: Mutex<Backfills>,
     /// When the last batch was committed, Unix milliseconds; 0: none yet.
     last_commit_ms: AtomicI64,
-    /// Since when a batch cannot be committed, Unix milliseconds; 0: all is well.
+    /// When the writer last committed, or had nothing to do; by the steady clock.
+    free_ms: AtomicI64,
+    /// Since when a batch cannot be committed, by the steady clock; 0: all is well.
     stuck_since_ms: AtomicI64,
     /// Why not.
     trouble: Mutex<Option<String>>,
@@ -59,7 +61,7 @@ pub struct WriterDesk {
 impl WriterDesk {
     /// Logs whoever holds the writer longer than `slow_ms`.
     pub fn new(slow_ms: f64) -> Self {
-        Self { perf: Perf::new(slow_ms), ..Self::default() }
+        Self { perf: Perf::new(slow_ms), free_ms: AtomicI64::new(steady_ms()), ..Self::default() }
     }
 
     /// Takes other settings of the jobs.
@@ -87,10 +89,15 @@ impl WriterDesk {
         Some(self.last_commit_ms.load(Ordering::Relaxed)).filter(|at| *at != 0)
     }
 
-    /// Since when nothing can be committed (Unix milliseconds), and why.
-    pub fn trouble(&self) -> Option<(i64, String)> {
-        let since = self.stuck_since_ms.load(Ordering::Relaxed);
-        if since == 0 { None } else { Some((since, lock(&self.trouble).clone().unwrap_or_default())) }
+    /// How long what waits has been waiting for a commit, at least.
+    pub fn lag(&self) -> Duration {
+        since(self.free_ms.load(Ordering::Relaxed))
+    }
+
+    /// How long nothing can be committed, and why.
+    pub fn trouble(&self) -> Option<(Duration, String)> {
+        let stuck = self.stuck_since_ms.load(Ordering::Relaxed);
+        if stuck == 0 { None } else { Some((since(stuck), lock(&self.trouble).clone().unwrap_or_default())) }
     }
 
     /// Messages that were left when the writer ended.
@@ -178,6 +185,7 @@ impl Writing {
                     }
                 }
                 Ok(None) => {
+                    self.desk.free_ms.store(steady_ms(), Ordering::Relaxed);
                     if let Err(error) = self.writer.tick(now_ms()) {
                         tracing::warn!(%error, "cannot write what was gathered about observers; it is kept");
                     }
@@ -233,6 +241,7 @@ impl Writing {
         self.desk.account.add(&messages, &outcomes, &refused);
         self.desk.perf.record("mqtt_handler", waited as f64, started.elapsed().as_secs_f64() * 1000.0);
         self.desk.last_commit_ms.store(now_ms(), Ordering::Relaxed);
+        self.desk.free_ms.store(steady_ms(), Ordering::Relaxed);
         self.outlet.release(items);
         let mut outcomes = outcomes.into_iter();
         let receipts = items.drain(..).zip(is_stored);
@@ -280,7 +289,8 @@ impl Writing {
         }
         tracing::error!(error = %text, waiting, "cannot commit; nothing is acknowledged, trying again");
         *lock(&self.desk.trouble) = Some(text);
-        let _ = self.desk.stuck_since_ms.compare_exchange(0, now_ms(), Ordering::Relaxed, Ordering::Relaxed);
+        let _ =
+            self.desk.stuck_since_ms.compare_exchange(0, steady_ms(), Ordering::Relaxed, Ordering::Relaxed);
     }
 
     fn take_orders(&mut self) {
@@ -312,6 +322,11 @@ impl Writing {
             tracing::error!(%error, "cannot close the database cleanly; messages that were acknowledged are safe");
         }
     }
+}
+
+/// How long ago a time of the steady clock was.
+fn since(steady: i64) -> Duration {
+    Duration::from_millis((steady_ms() - steady).max(0).unsigned_abs())
 }
 
 fn is_at_its_window(receipt: &Receipt) -> bool {

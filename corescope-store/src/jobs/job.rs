@@ -174,6 +174,19 @@ impl Job {
         )
     }
 
+    /// Whether it deletes what the clock calls old.
+    pub(super) fn goes_by_age(self) -> bool {
+        matches!(
+            self,
+            Self::PruneEdges
+                | Self::PruneNodes
+                | Self::PruneObservers
+                | Self::PrunePackets
+                | Self::PruneMetrics
+                | Self::PruneReceptions
+        )
+    }
+
     /// Whether its runs are worth a row in `cs_jobs` even if they changed nothing.
     pub(super) fn is_rare(self) -> bool {
         !matches!(self, Self::Neighbours | Self::PruneRequests | Self::Multibyte | Self::Checkpoint)

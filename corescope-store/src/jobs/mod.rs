@@ -9,6 +9,7 @@
 mod blacklist;
 mod changes;
 mod checkpoint;
+mod clock;
 mod edges;
 mod job;
 mod ledger;
@@ -28,6 +29,7 @@ mod runner;
 mod vacuum;
 mod work;
 
+pub use clock::Now;
 pub use job::Job;
 pub use plan::Plan;
 pub use requests::{MaintainAnswer, MaintainError, ask, read_answer};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use corescope_core::config::{Config, Paths};
+use jiff::tz::TimeZone;
 
 /// Settings of the jobs.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +31,12 @@ pub struct Plan {
     pub maintain_requests: PathBuf,
     /// The server's findings about multi-byte paths.
     pub mbcap_snapshot: PathBuf,
-    /// Local time minus UTC, seconds: the daily pruning is done at night.
-    pub utc_offset_s: i64,
+    /// Where the operator lives: the daily pruning is done at night.
+    pub zone: TimeZone,
 }
 
 impl Plan {
-    /// The settings of a configuration.
+    /// The settings of a configuration, and the time zone of the system (`TZ`, `/etc/localtime`).
     pub fn of(config: &Config, paths: &Paths) -> Self {
         Self {
             node_days: config.retention.node_days,
@@ -49,11 +50,11 @@ impl Plan {
             prune_requests: paths.prune_requests.clone(),
             maintain_requests: paths.maintain_requests.clone(),
             mbcap_snapshot: paths.mbcap_snapshot.clone(),
-            utc_offset_s: 0,
+            zone: TimeZone::system(),
         }
     }
 
-    /// The defaults, with all request folders in `folder`.
+    /// The defaults in UTC, with all request folders in `folder`.
     pub fn in_folder(folder: &std::path::Path) -> Self {
         Self {
             node_days: 7,
@@ -67,7 +68,7 @@ impl Plan {
             prune_requests: folder.join("prune-requests"),
             maintain_requests: folder.join("maintain-requests"),
             mbcap_snapshot: folder.join("mbcap-snapshot"),
-            utc_offset_s: 0,
+            zone: TimeZone::UTC,
         }
     }
 }

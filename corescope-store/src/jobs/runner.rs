@@ -1,11 +1,13 @@
 //! Runs what is due, one step at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
 use corescope_core::time::rfc3339;
 use rusqlite::params;
 
+use super::clock::{Now, WallClock, next_night};
 use super::job::{Job, Schedule};
 use super::plan::Plan;
 use super::requests::{MaintainAnswer, answer, take};
@@ -15,6 +17,7 @@ use crate::write::{WriteError, Writer};
 /// All jobs of a writer, and when each is due.
 pub struct Jobs {
     plan: Plan,
+    /// By the steady clock.
     due: BTreeMap<Job, i64>,
     asked: BTreeSet<Job>,
     /// Who waits for the job's next end.
@@ -22,7 +25,9 @@ pub struct Jobs {
     running: Option<Running>,
     status: BTreeMap<Job, JobStatus>,
     looked_for_requests: i64,
-    started: i64,
+    clock: WallClock,
+    /// Minutes after 03:00. Differs between installations, so that those on one machine do not all prune at once.
+    minute: i8,
 }
 
 struct Running {
@@ -56,13 +61,13 @@ pub struct JobStatus {
 pub enum Next {
     /// A step was made and there is more: after the next batch, or at once.
     Now,
-    /// Nothing is due before this time, unix seconds.
+    /// Nothing is due before this time of the steady clock ([`Now::steady`]).
     At(i64),
 }
 
 impl Jobs {
-    /// The jobs, scheduled from `now` (unix seconds).
-    pub fn new(plan: Plan, now: i64) -> Self {
+    /// The jobs, scheduled from `now`.
+    pub fn new(plan: Plan, now: Now) -> Self {
         let mut jobs = Self {
             plan,
             due: BTreeMap::new(),
@@ -71,11 +76,12 @@ impl Jobs {
             running: None,
             status: BTreeMap::new(),
             looked_for_requests: i64::MIN,
-            started: now,
+            clock: WallClock::new(now),
+            minute: (RandomState::new().hash_one(now.unix) % 60) as i8,
         };
         for job in Job::ALL {
             if let Schedule::Every { first, .. } | Schedule::Nightly { first } = job.schedule() {
-                jobs.due.insert(job, now + first);
+                jobs.due.insert(job, now.steady + first);
             }
         }
         jobs
@@ -104,21 +110,24 @@ impl Jobs {
         self.running.as_ref().map(|r| r.job)
     }
 
-    /// Makes one step of what is due. `now` is unix seconds.
+    /// Makes one step of what is due.
     ///
     /// A job that fails is noted in its status and tried again at its next time: failing is
-    /// no reason to stop storing messages.
-    pub fn run_due(&mut self, writer: &mut Writer, now: i64) -> Next {
+    /// no reason to stop storing messages. After the wall clock has jumped far ahead, nothing is deleted
+    /// by age for an hour, unless somebody asks for it: what looks old may not be.
+    pub fn run_due(&mut self, writer: &mut Writer, now: Now) -> Next {
+        self.watch_the_clock(now);
         self.look_for_requests(now);
         if self.running.is_none() {
-            let Some(job) = self.choose(now) else {
-                return Next::At(self.due.values().copied().min().unwrap_or(now + 1).min(now + 1));
-            };
+            let Some(job) = self.choose(now) else { return Next::At(now.steady + 1) };
             self.begin(job, now);
         }
         let Some(mut running) = self.running.take() else { return Next::Now };
+        // What is old is settled when a job begins: the clock may jump between its steps.
+        let at = if running.job.goes_by_age() { running.began } else { now.unix };
+        let now = now.unix;
         let started = Instant::now();
-        let result = running.work.step(writer, &self.plan, now);
+        let result = running.work.step(writer, &self.plan, at);
         running.longest_hold_ms = running.longest_hold_ms.max(started.elapsed().as_millis() as u64);
         match result {
             Ok(Step::More(rows)) => {
@@ -160,35 +169,51 @@ impl Jobs {
         }
     }
 
-    fn choose(&mut self, now: i64) -> Option<Job> {
+    fn choose(&mut self, now: Now) -> Option<Job> {
         if let Some(job) = self.asked.pop_first() {
             return Some(job);
         }
-        // A clock that went back must not put everything off.
-        if now < self.started {
-            let back = self.started - now;
-            self.started = now;
-            for due in self.due.values_mut() {
-                *due -= back;
-            }
-        }
-        Job::ALL.into_iter().find(|job| self.due.get(job).is_some_and(|due| *due <= now))
+        let waits = |job: Job| job.goes_by_age() && self.clock.is_doubtful(now);
+        Job::ALL
+            .into_iter()
+            .find(|job| self.due.get(job).is_some_and(|due| *due <= now.steady) && !waits(*job))
     }
 
-    fn begin(&mut self, job: Job, now: i64) {
+    fn watch_the_clock(&mut self, now: Now) {
+        let Some(jump) = self.clock.look(now) else { return };
+        tracing::warn!(seconds = jump, "the system's clock jumped");
+        if self.clock.is_doubtful(now) {
+            tracing::warn!("nothing is deleted by age for an hour, in case the clock is wrong");
+        }
+        // Night comes at another time now; what has not run since the start is still due soon.
+        for job in Job::ALL {
+            let is_nightly = matches!(job.schedule(), Schedule::Nightly { .. });
+            if is_nightly && self.status.contains_key(&job) {
+                self.due.insert(job, self.next_night(now));
+            }
+        }
+    }
+
+    /// By the steady clock.
+    fn next_night(&self, now: Now) -> i64 {
+        let night = next_night(now.unix, &self.plan.zone, self.minute);
+        now.steady.saturating_add(night.saturating_sub(now.unix))
+    }
+
+    fn begin(&mut self, job: Job, now: Now) {
         match job.schedule() {
             Schedule::Every { then, .. } => {
-                self.due.insert(job, now.saturating_add(then));
+                self.due.insert(job, now.steady.saturating_add(then));
             }
             Schedule::Nightly { .. } => {
-                self.due.insert(job, next_night(now, self.plan.utc_offset_s));
+                self.due.insert(job, self.next_night(now));
             }
             Schedule::OnRequest => {}
         }
         self.running = Some(Running {
             job,
             work: job.start(&self.plan),
-            began: now,
+            began: now.unix,
             rows: 0,
             longest_hold_ms: 0,
             waiting: self.waiting.remove(&job).unwrap_or_default(),
@@ -258,11 +283,11 @@ impl Jobs {
     }
 
     /// Once a second: a directory is cheap to look at, but not free.
-    fn look_for_requests(&mut self, now: i64) {
-        if self.looked_for_requests == now {
+    fn look_for_requests(&mut self, now: Now) {
+        if self.looked_for_requests == now.steady {
             return;
         }
-        self.looked_for_requests = now;
+        self.looked_for_requests = now.steady;
         for (id, job) in take(&self.plan.maintain_requests) {
             match job {
                 Ok(job) => {
@@ -274,7 +299,7 @@ impl Jobs {
                     &MaintainAnswer {
                         id,
                         job: String::new(),
-                        completed_at: rfc3339(now),
+                        completed_at: rfc3339(now.unix),
                         rows: 0,
                         longest_hold_ms: 0,
                         error: Some(error),
@@ -294,16 +319,6 @@ impl std::fmt::Debug for Jobs {
     }
 }
 
-/// The next time after 03:00 at night, at a minute that differs between installations so
-/// that those on one machine do not all prune at once.
-fn next_night(now: i64, utc_offset_s: i64) -> i64 {
-    let minute = i64::from(std::process::id() % 60);
-    let local = now + utc_offset_s;
-    let night = local.div_euclid(86_400) * 86_400 + 3 * 3_600 + minute * 60;
-    let next = if night > local { night } else { night + 86_400 };
-    next - utc_offset_s
-}
-
 fn with_causes(error: &WriteError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -313,19 +328,4 @@ fn with_causes(error: &WriteError) -> String {
         cause = inner.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn night_comes_once_a_day_after_three() {
-        let minute = i64::from(std::process::id() % 60) * 60;
-        let day = 1_780_000_000_i64.div_euclid(86_400) * 86_400;
-        assert_eq!(next_night(day, 0), day + 3 * 3_600 + minute);
-        assert_eq!(next_night(day + 12 * 3_600, 0), day + 86_400 + 3 * 3_600 + minute);
-        let berlin = 7_200;
-        assert_eq!(next_night(day, berlin), day + 3_600 + minute);
-    }
 }

@@ -22,6 +22,8 @@ pub struct Counters {
     pub write_errors: u64,
     /// Transactions committed.
     pub commits: u64,
+    /// Time spent waiting for other processes to let go of the database, microseconds.
+    pub lock_wait_us: u64,
 }
 
 impl Counters {
@@ -36,5 +38,6 @@ impl Counters {
         self.bad_signatures += batch.bad_signatures;
         self.write_errors += batch.write_errors;
         self.commits += batch.commits;
+        self.lock_wait_us += batch.lock_wait_us;
     }
 }

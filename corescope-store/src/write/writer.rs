@@ -3,6 +3,7 @@
 mod for_jobs;
 mod open;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -40,6 +41,7 @@ pub struct Writer {
     books_are_stale: bool,
     behind: Behind,
     counters: Counters,
+    waited: Waited,
     on_commit: Option<Box<dyn Fn() + Send>>,
     // Last, so that the file is closed before another process may open it.
     _lock: WriterLock,
@@ -96,6 +98,7 @@ impl Writer {
             books,
             books_are_stale: false,
             counters: Counters::default(),
+            waited: Waited::default(),
             on_commit: None,
             _lock: lock,
         })
@@ -135,7 +138,7 @@ impl Writer {
             .chain(refused.iter().map(|r| r.received_at_ms))
             .max()
             .map_or_else(unix_now, |ms| ms.div_euclid(1000));
-        let result = store_all(&self.db, &self.rules, &mut self.books, messages, refused, now);
+        let result = store_all(&self.db, &self.waited, &self.rules, &mut self.books, messages, refused, now);
         match result {
             Ok((outcomes, counted)) => {
                 self.books.observers.commit(now);
@@ -232,7 +235,7 @@ impl Writer {
             return Ok(Background::Idle);
         }
         let behind = &mut self.behind;
-        let result = in_transaction(&self.db, "cannot migrate", |db| behind.step(db));
+        let result = in_transaction(&self.db, &self.waited, "cannot migrate", |db| behind.step(db));
         match result {
             Ok(Stepped::Idle) => Ok(Background::Idle),
             Ok(Stepped::Worked(progress)) => {
@@ -283,7 +286,7 @@ impl Writer {
 
     /// Totals since the writer was opened.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters { lock_wait_us: self.waited.us.get(), ..self.counters }
     }
 
     /// The file.
@@ -317,7 +320,7 @@ impl Writer {
         self.refresh_books()?;
         let nodes = self.books.nodes.take_unwritten();
         let observers = &mut self.books.observers;
-        let result = in_transaction(&self.db, "cannot write the observers", |db| {
+        let result = in_transaction(&self.db, &self.waited, "cannot write the observers", |db| {
             let mut changes = Changes::default();
             let written = observers.flush(db, &mut changes)?;
             let mut seen = db.prepare_cached("UPDATE nodes SET last_seen = ?2 WHERE public_key = ?1")?;
@@ -380,13 +383,14 @@ impl Drop for Writer {
 
 fn store_all(
     db: &Connection,
+    waited: &Waited,
     rules: &Rules,
     books: &mut Books,
     messages: &[Accepted],
     refused: &[Refused],
     now: i64,
 ) -> Result<(Vec<Outcome>, Counters), WriteError> {
-    in_transaction(db, "cannot store the batch", |db| {
+    in_transaction(db, waited, "cannot store the batch", |db| {
         let mut batch = Batch::new(db, rules, books);
         let outcomes = messages.iter().map(|m| batch.store(m)).collect::<rusqlite::Result<Vec<_>>>()?;
         for line in refused {
@@ -397,12 +401,22 @@ fn store_all(
     })
 }
 
+/// How long was waited for the write lock.
+#[derive(Debug, Default)]
+struct Waited {
+    us: Cell<u64>,
+}
+
 fn in_transaction<T>(
     db: &Connection,
+    waited: &Waited,
     doing: &'static str,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, WriteError> {
-    db.execute_batch("BEGIN IMMEDIATE").doing("cannot start writing")?;
+    let started = Instant::now();
+    let begun = db.execute_batch("BEGIN IMMEDIATE");
+    waited.us.set(waited.us.get() + started.elapsed().as_micros() as u64);
+    begun.doing("cannot start writing")?;
     let result = work(db).and_then(|value| db.execute_batch("COMMIT").map(|()| value));
     if result.is_err() && !db.is_autocommit() {
         // Some errors (a full disk) have rolled back already.

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use crate::ingest::clock::steady_ms;
+
 /// How one source is doing.
 #[derive(Debug)]
 pub struct SourceStatus {
@@ -17,6 +19,9 @@ pub struct SourceStatus {
     last_connect_ms: AtomicI64,
     last_disconnect_ms: AtomicI64,
     last_message_ms: AtomicI64,
+    /// The last connection and the last message by the steady clock; 0: never.
+    came_ms: AtomicI64,
+    spoke_ms: AtomicI64,
     connects: AtomicU64,
     disconnects: AtomicU64,
     messages: AtomicU64,
@@ -49,6 +54,10 @@ pub struct SourceFigures {
     pub last_disconnect_ms: Option<i64>,
     /// Unix milliseconds; `None`: never.
     pub last_message_ms: Option<i64>,
+    /// The last connection, by the steady clock, milliseconds; `None`: never.
+    pub came_ms: Option<i64>,
+    /// The last message, by the steady clock, milliseconds; `None`: never.
+    pub spoke_ms: Option<i64>,
     /// Connections made.
     pub connects: u64,
     /// Connections lost.
@@ -77,6 +86,8 @@ impl SourceStatus {
             last_connect_ms: AtomicI64::new(0),
             last_disconnect_ms: AtomicI64::new(0),
             last_message_ms: AtomicI64::new(0),
+            came_ms: AtomicI64::new(0),
+            spoke_ms: AtomicI64::new(0),
             connects: AtomicU64::new(0),
             disconnects: AtomicU64::new(0),
             messages: AtomicU64::new(0),
@@ -112,6 +123,7 @@ impl SourceStatus {
     pub fn connected(&self, now_ms: i64, session_present: bool) {
         self.connected.store(true, Ordering::Relaxed);
         self.last_connect_ms.store(now_ms, Ordering::Relaxed);
+        self.came_ms.store(steady_ms(), Ordering::Relaxed);
         self.connects.fetch_add(1, Ordering::Relaxed);
         if session_present {
             self.resumed.fetch_add(1, Ordering::Relaxed);
@@ -148,6 +160,7 @@ impl SourceStatus {
     /// A message came.
     pub fn received(&self, now_ms: i64, bytes: usize) {
         self.last_message_ms.store(now_ms, Ordering::Relaxed);
+        self.spoke_ms.store(steady_ms(), Ordering::Relaxed);
         self.messages.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -161,6 +174,8 @@ impl SourceStatus {
             last_connect_ms: at(&self.last_connect_ms),
             last_disconnect_ms: at(&self.last_disconnect_ms),
             last_message_ms: at(&self.last_message_ms),
+            came_ms: at(&self.came_ms),
+            spoke_ms: at(&self.spoke_ms),
             connects: self.connects.load(Ordering::Relaxed),
             disconnects: self.disconnects.load(Ordering::Relaxed),
             messages,

@@ -6,21 +6,20 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::status::{SourceFigures, SourceStatus};
-use crate::ingest::clock::now_ms;
+use crate::ingest::clock::{now_ms, steady_ms};
 
 /// Warns once when a source has been silent for long by its own measure, and says when it speaks again.
 ///
 /// Silence alone is no reason to reconnect: a dead connection is found by the missing ping answer.
 pub async fn watch(status: Arc<SourceStatus>, stop: CancellationToken) {
-    let started = now_ms();
+    let started = steady_ms();
     let mut warned_at_messages = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(Duration::from_secs(10)) => {}
         }
-        let now = now_ms();
-        let figures = status.figures(now);
+        let figures = status.figures(now_ms());
         match warned_at_messages {
             Some(then) if figures.messages > then => {
                 tracing::info!(source = %status.name, "the source delivers again");
@@ -28,7 +27,7 @@ pub async fn watch(status: Arc<SourceStatus>, stop: CancellationToken) {
             }
             Some(_) => {}
             None => {
-                if let Some(silent) = silence(&figures, started, now) {
+                if let Some(silent) = silence(&figures, started, steady_ms()) {
                     let minutes = silent.as_secs() / 60;
                     tracing::warn!(source = %status.name, minutes, messages = figures.messages, "connected, but silent");
                     metrics::counter!("corescope_source_silences_total", "source" => status.name.clone())
@@ -41,12 +40,12 @@ pub async fn watch(status: Arc<SourceStatus>, stop: CancellationToken) {
 }
 
 /// How long a connected source has been silent, if that is long: five minutes, and twenty times its mean gap.
+/// By the steady clock.
 fn silence(figures: &SourceFigures, started_ms: i64, now_ms: i64) -> Option<Duration> {
     if !figures.connected {
         return None;
     }
-    let since = figures.last_message_ms.max(figures.last_connect_ms).unwrap_or(started_ms);
-    let silent = now_ms - since;
+    let silent = now_ms - figures.spoke_ms.max(figures.came_ms).unwrap_or(started_ms);
     let gap = (now_ms - started_ms) / i64::try_from(figures.messages.max(1)).unwrap_or(i64::MAX);
     let limit = (20 * gap).clamp(5 * 60_000, 6 * 3_600_000);
     if silent <= limit { None } else { u64::try_from(silent).ok().map(Duration::from_millis) }
@@ -61,8 +60,12 @@ mod tests {
         let status = SourceStatus::new("a", "b");
         status.connected(1, false);
         let minute = 60_000;
-        let figures =
-            |messages, last| SourceFigures { messages, last_message_ms: Some(last), ..status.figures(1) };
+        let figures = |messages, last| SourceFigures {
+            messages,
+            came_ms: None,
+            spoke_ms: Some(last),
+            ..status.figures(1)
+        };
         // Busy: 1000 messages in an hour, silent for six minutes.
         assert!(silence(&figures(1000, 60 * minute), 1, 66 * minute).is_some());
         assert!(silence(&figures(1000, 60 * minute), 1, 64 * minute).is_none());

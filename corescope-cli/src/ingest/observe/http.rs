@@ -215,15 +215,21 @@ fn refresh(observed: &Observed) {
     metrics::gauge!("corescope_queue_messages").set(observed.level.messages() as f64);
     metrics::gauge!("corescope_queue_bytes").set(observed.level.bytes() as f64);
     metrics::counter!("corescope_queue_waits_total").absolute(observed.level.waits());
-    let lag = if observed.level.messages() == 0 {
-        0.0
-    } else {
-        (now - observed.desk.last_commit_ms().unwrap_or(observed.started_ms)).max(0) as f64 / 1000.0
-    };
+    let lag = if observed.level.messages() == 0 { Duration::ZERO } else { observed.desk.lag() };
     metrics::gauge!("corescope_commit_lag_seconds").set(lag);
-    let stuck = observed.desk.trouble().map_or(0, |(since, _)| (now - since).max(0));
-    metrics::gauge!("corescope_writer_stuck_seconds").set(stuck as f64 / 1000.0);
+    let stuck = observed.desk.trouble().map_or(Duration::ZERO, |(stuck, _)| stuck);
+    metrics::gauge!("corescope_writer_stuck_seconds").set(stuck);
+    for view in observed.desk.jobs() {
+        let job = view.job.name();
+        metrics::counter!("corescope_job_runs_total", "job" => job).absolute(view.status.runs);
+        metrics::gauge!("corescope_job_running", "job" => job).set(if view.is_running { 1.0 } else { 0.0 });
+        let failed = view.status.error.is_some();
+        metrics::gauge!("corescope_job_failed", "job" => job).set(if failed { 1.0 } else { 0.0 });
+        metrics::gauge!("corescope_job_longest_hold_seconds", "job" => job)
+            .set(view.status.longest_hold_ms as f64 / 1000.0);
+    }
     let written = observed.desk.written();
+    metrics::counter!("corescope_lock_wait_milliseconds_total").absolute(written.lock_wait_us / 1000);
     metrics::counter!("corescope_transmissions_total").absolute(written.transmissions);
     metrics::counter!("corescope_observations_total").absolute(written.observations);
     metrics::counter!("corescope_commits_total").absolute(written.commits);

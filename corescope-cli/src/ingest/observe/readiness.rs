@@ -1,7 +1,9 @@
 //! Whether intake does its work.
 
+use std::time::Duration;
+
 use super::Observed;
-use crate::ingest::clock::now_ms;
+use crate::ingest::clock::{now_ms, steady_ms};
 
 /// Whether intake does its work, and why not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,25 +12,25 @@ pub struct Readiness {
     pub reasons: Vec<String>,
 }
 
-/// A writer that has something to do and commits nothing for so long is stuck, milliseconds.
-const STUCK_MS: i64 = 60_000;
+/// A writer that has something to do and commits nothing for so long is stuck.
+const STUCK: Duration = Duration::from_mins(1);
 
 /// Looks at sources, writer and disk.
 pub fn readiness(observed: &Observed) -> Readiness {
-    let now = now_ms();
     let mut reasons = Vec::new();
-    if let Some((since, why)) = observed.desk.trouble() {
-        reasons.push(format!("nothing can be committed for {} s: {why}", (now - since) / 1000));
-    } else if observed.level.messages() > 0
-        && now - observed.desk.last_commit_ms().unwrap_or(observed.started_ms) > STUCK_MS
-    {
-        reasons
-            .push(format!("{} messages wait and nothing was committed for 60 s", observed.level.messages()));
+    if let Some((stuck, why)) = observed.desk.trouble() {
+        reasons.push(format!("nothing can be committed for {} s: {why}", stuck.as_secs()));
+    } else if observed.level.messages() > 0 && observed.desk.lag() > STUCK {
+        let lag = observed.desk.lag().as_secs();
+        reasons.push(format!(
+            "{} messages wait and nothing was committed for {lag} s",
+            observed.level.messages()
+        ));
     }
     let statuses = observed.roster.statuses();
     if let (Some(limit), false) = (observed.limits.max_silence_secs, statuses.is_empty()) {
-        let last = statuses.iter().filter_map(|status| status.figures(now).last_message_ms).max();
-        let silent = (now - last.unwrap_or(observed.started_ms)) / 1000;
+        let last = statuses.iter().filter_map(|status| status.figures(now_ms()).spoke_ms).max();
+        let silent = (steady_ms() - last.unwrap_or(0)) / 1000;
         if silent > i64::try_from(limit).unwrap_or(i64::MAX) {
             reasons.push(format!("no source has delivered for {silent} s"));
         }

@@ -83,7 +83,9 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         },
         "bad": observed.shared.counters.bad_counts(),
         "lastCommitUnixMs": observed.desk.last_commit_ms(),
-        "trouble": observed.desk.trouble().map(|(since, why)| json!({"sinceUnixMs": since, "error": why})),
+        "trouble": observed.desk.trouble().map(|(stuck, why)| {
+            json!({"sinceUnixMs": now - i64::try_from(stuck.as_millis()).unwrap_or(now), "error": why})
+        }),
         "ready": reasons.is_empty(),
         "reasons": reasons,
         "pid": std::process::id(),

@@ -28,7 +28,7 @@ impl Writer {
     ) -> Result<T, WriteError> {
         self.refresh_books()?;
         let nodes = &self.books.nodes;
-        match in_transaction(&self.db, doing, |db| work(db, nodes)) {
+        match in_transaction(&self.db, &self.waited, doing, |db| work(db, nodes)) {
             Ok(value) => {
                 self.committed();
                 Ok(value)
@@ -77,7 +77,7 @@ impl Writer {
         doing: &'static str,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, WriteError> {
-        let result = in_transaction(&self.db, doing, work);
+        let result = in_transaction(&self.db, &self.waited, doing, work);
         match result {
             Ok(value) => {
                 self.committed();
