@@ -8,6 +8,9 @@
 
 use core::fmt;
 
+#[cfg(feature = "crypto")]
+use crate::crypto::first_eight;
+
 /// The identity of a message: eight bytes, shown as 16 lower-case hex digits (firmware logs show
 /// the same in upper case).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -40,16 +43,17 @@ impl serde::Serialize for PacketHash {
 /// The hash of a packet, by today's rule.
 #[cfg(feature = "crypto")]
 pub fn packet_hash(packet: &crate::Packet<'_>) -> PacketHash {
-    let kind = packet.payload_type();
-    let path_len = [packet.path().path_len().0, 0];
-    let path_len: &[u8] = if kind == crate::PayloadType::Trace { &path_len } else { &[] };
-    cut(crate::crypto::sha256(&[&[kind.number()], path_len, packet.payload()]))
+    match packet.payload_type() {
+        crate::PayloadType::Trace => hash_with_path_len(packet),
+        kind => PacketHash(first_eight(&[kind.number()], packet.payload())),
+    }
 }
 
+/// With the path length as the 16-bit number that it is in firmware.
 #[cfg(feature = "crypto")]
-const fn cut(digest: [u8; 32]) -> PacketHash {
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    PacketHash([a, b, c, d, e, f, g, h])
+fn hash_with_path_len(packet: &crate::Packet<'_>) -> PacketHash {
+    let head = [packet.payload_type().number(), packet.path().path_len().0, 0];
+    PacketHash(first_eight(&head, packet.payload()))
 }
 
 /// By which rule the hash in an old database was made. All are opaque keys there.
@@ -75,9 +79,7 @@ impl StoredHash {
                 if packet_hash(&packet) == hash {
                     return Self::Current;
                 }
-                let path_len = [packet.path().path_len().0, 0];
-                let kind = [packet.payload_type().number()];
-                if cut(crate::crypto::sha256(&[&kind, &path_len, packet.payload()])) == hash {
+                if hash_with_path_len(&packet) == hash {
                     return Self::WithPathLen;
                 }
             }

@@ -1,6 +1,6 @@
 //! Which keys a packet may be encrypted with, found without a look at the others.
 
-use super::hmac::HmacKey;
+use super::hmac::{HmacKey, Message};
 
 /// Keys by channel hash. The midstates of one hash lie together, so that a trial reads nothing
 /// else.
@@ -33,14 +33,17 @@ impl Candidates {
     }
 
     /// The rows whose MAC over `ciphertext` is `mac`.
-    pub(super) fn matching<'a, 'c>(
-        &'a self,
+    pub(super) fn matching(
+        &self,
         hash: u8,
         mac: [u8; 2],
-        ciphertext: &'c [u8],
-    ) -> impl Iterator<Item = u32> + use<'a, 'c> {
-        let bucket = self.buckets.get(usize::from(hash));
-        let keys = bucket.into_iter().flat_map(|bucket| bucket.macs.iter().zip(&bucket.rows));
-        keys.filter(move |(key, _)| key.mac2(&[ciphertext]) == mac).map(|(_, &row)| row)
+        ciphertext: &[u8],
+    ) -> impl Iterator<Item = u32> + use<'_> {
+        let bucket = self.buckets.get(usize::from(hash)).filter(|bucket| !bucket.rows.is_empty());
+        let tried = bucket.map(|bucket| (bucket, Message::new(ciphertext)));
+        tried.into_iter().flat_map(move |(bucket, message)| {
+            let keys = bucket.macs.iter().zip(&bucket.rows);
+            keys.filter(move |(key, _)| key.mac2_of(&message) == mac).map(|(_, &row)| row)
+        })
     }
 }

@@ -9,7 +9,7 @@
 use core::fmt;
 
 use super::cipher::{CipherKey, OpenError, Plaintext};
-use super::sha256;
+use super::sha256::sha256_of;
 use crate::hex::{self, BadHex, Hex};
 use crate::payload::Group;
 
@@ -34,7 +34,7 @@ impl ChannelKey {
     pub fn from_128(key: [u8; 16]) -> Self {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&key);
-        let hash = sha256(&[&key])[0];
+        let hash = sha256_of(&key)[0];
         Self { bytes, long: false, hash, cipher: CipherKey::new(&bytes) }
     }
 
@@ -42,7 +42,7 @@ impl ChannelKey {
     pub fn from_256(key: [u8; 32]) -> Self {
         match key.split_first_chunk::<16>() {
             Some((half, rest)) if rest.iter().all(|&b| b == 0) => Self::from_128(*half),
-            _ => Self { bytes: key, long: true, hash: sha256(&[&key])[0], cipher: CipherKey::new(&key) },
+            _ => Self { bytes: key, long: true, hash: sha256_of(&key)[0], cipher: CipherKey::new(&key) },
         }
     }
 
@@ -71,7 +71,7 @@ impl ChannelKey {
 
     /// The key of a hashtag channel: the name as it is, with its `#`; `#Test` is not `#test`.
     pub fn from_hashtag(name: &str) -> Self {
-        let digest = sha256(&[name.as_bytes()]);
+        let digest = sha256_of(name.as_bytes());
         let mut key = [0; 16];
         key.copy_from_slice(&digest[..16]);
         Self::from_128(key)

@@ -38,7 +38,7 @@ impl CipherKey {
     /// Checks the MAC, then decrypts.
     pub(crate) fn open(&self, mac: [u8; 2], ciphertext: &[u8]) -> Result<Plaintext, OpenError> {
         check(ciphertext)?;
-        if self.mac.mac2(&[ciphertext]) != mac {
+        if self.mac.mac2(&[], ciphertext) != mac {
             return Err(OpenError::MacMismatch);
         }
         Ok(self.decrypt(ciphertext))
@@ -68,7 +68,7 @@ impl CipherKey {
         out.resize(start + plain.len().next_multiple_of(BLOCK), 0);
         let (blocks, _) = Array::<u8, aes::cipher::consts::U16>::slice_as_chunks_mut(&mut out[start..]);
         aes.encrypt_blocks(blocks);
-        let mac = self.mac.mac2(&[&out[start..]]);
+        let mac = self.mac.mac2(&[], &out[start..]);
         out[start - 2..start].copy_from_slice(&mac);
     }
 }

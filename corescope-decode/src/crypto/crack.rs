@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::channel::ChannelKey;
 use super::hmac::HmacKey;
-use super::sha256;
+use super::sha256::sha256_of;
 use crate::frame::Packet;
 use crate::payload::{Group, GroupText, Payload};
 use crate::text::Text;
@@ -100,15 +100,15 @@ impl ChannelSearch {
 
     /// Tries a channel name, with its `#`.
     pub fn try_name(&self, name: &str) -> Option<Hit> {
-        let digest = sha256(&[name.as_bytes()]);
+        let digest = sha256_of(name.as_bytes());
         let key = digest.first_chunk::<16>()?;
-        let hash = sha256(&[key])[0];
+        let hash = sha256_of(key)[0];
         let bucket = self.buckets.get(usize::from(hash))?;
         if bucket.is_empty() {
             return None;
         }
         let mac = HmacKey::new(key);
-        bucket.iter().any(|packet| mac.mac2(&[&packet.ciphertext]) == packet.mac).then(|| {
+        bucket.iter().any(|packet| mac.mac2(&[], &packet.ciphertext) == packet.mac).then(|| {
             let key = ChannelKey::from_128(*key);
             weigh(name, key, bucket)
         })

@@ -15,6 +15,8 @@ mod hmac;
 mod identity;
 #[cfg(feature = "alloc")]
 mod keyring;
+#[cfg(feature = "signatures")]
+mod montgomery;
 mod region;
 #[cfg(feature = "encode")]
 mod seal;
@@ -35,4 +37,5 @@ pub use region::RegionKey;
 #[cfg(feature = "alloc")]
 pub use region::RegionKeys;
 pub use secret::SharedSecret;
+pub(crate) use sha256::first_eight;
 pub use sha256::sha256;

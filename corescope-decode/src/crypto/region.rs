@@ -46,7 +46,7 @@ impl RegionKey {
     /// The scope code of a payload in this region: 0x0001 to 0xFFFE.
     pub fn code(&self, kind: PayloadType, payload: &[u8]) -> u16 {
         let payload = payload.get(..crate::frame::MAX_PAYLOAD).unwrap_or(payload);
-        u16::from_le_bytes(self.mac.mac2(&[&[kind.number()], payload])).clamp(0x0001, 0xFFFE)
+        u16::from_le_bytes(self.mac.mac2(&[kind.number()], payload)).clamp(0x0001, 0xFFFE)
     }
 
     /// Whether the packet is scoped to this region. A wrong region fits once in 65 534.
