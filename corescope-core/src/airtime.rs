@@ -112,9 +112,16 @@ mod tests {
         }
         let slow = LoraPreset::new(869_618_000, 125_000, 11, 5).unwrap();
         assert_eq!(slow.airtime_us(8), 626_688);
-        // Spreading factor 6 has a longer sync word and no base of 8 bits.
-        assert_eq!(LoraPreset::new(0, 250_000, 6, 6).unwrap().airtime_us(114), 71_744);
         assert_eq!(LoraPreset::new(0, 500_000, 7, 6).unwrap().airtime_us(62), 40_512);
+    }
+
+    /// Case 20 of those in which decoders disagree: the others are in the tests of `corescope-decode`.
+    #[test]
+    fn case_20_spreading_factors_5_and_6_have_a_longer_sync_word_and_no_base_of_8_bits() {
+        // (32 + 6.25 + 8 + 20) symbols of 256 µs, then of 512 µs.
+        assert_eq!(LoraPreset::new(0, 125_000, 5, 5).unwrap().airtime_us(8), 16_960);
+        assert_eq!(LoraPreset::new(0, 125_000, 6, 5).unwrap().airtime_us(8), 33_920);
+        assert_eq!(LoraPreset::new(0, 250_000, 6, 6).unwrap().airtime_us(114), 71_744);
     }
 
     #[test]

@@ -252,18 +252,28 @@ impl<'a, 'l, L: Listener> Cursor<'a, 'l, L> {
         self.issue(kind, field, Detail::Needs { bytes: bytes as u16, left });
     }
 
-    /// Reports bytes after the last field and reads them.
+    /// Whether a plaintext has the bytes that its first fields need. If not, it is reported and all
+    /// of it is read.
     #[inline]
-    pub(crate) fn trailing(&mut self) -> &'a [u8] {
-        if self.rest.is_empty() {
-            return &[];
+    pub(crate) fn has_head(&mut self, fields: &'static str, bytes: usize) -> bool {
+        if self.left() < bytes {
+            self.needs(IssueKind::InnerTruncated, fields, bytes);
+            self.remainder("cut off", |_| Value::Bytes);
+            return false;
         }
-        self.issue(
-            IssueKind::TrailingBytes,
-            "payload",
-            Detail::AtMost { bytes: 0, came: self.rest.len() as u16 },
-        );
-        self.remainder("trailing bytes", |_| Value::Note("after the last field"))
+        true
+    }
+
+    /// Reports bytes after the last field of something that began at byte `start`, and reads them.
+    #[inline]
+    pub(crate) fn trailing(&mut self, start: usize) {
+        if self.rest.is_empty() {
+            return;
+        }
+        let bytes = (self.at - start) as u16;
+        let detail = Detail::AtMost { bytes, came: bytes + self.rest.len() as u16 };
+        self.issue(IssueKind::TrailingBytes, "payload", detail);
+        self.remainder("trailing bytes", |_| Value::Note("after the last field"));
     }
 }
 

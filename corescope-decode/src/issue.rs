@@ -138,6 +138,27 @@ pub struct Issue {
     pub detail: Detail,
 }
 
+#[cfg(all(feature = "alloc", feature = "crypto"))]
+impl Issue {
+    /// None of the keys that are known for a payload fits; `at` is its MAC in the frame.
+    pub(crate) fn mac_mismatch(at: usize) -> Self {
+        let detail = Detail::Rule("does not match with any key that is known for it");
+        Self::in_frame(IssueKind::MacMismatch, at, "MAC", detail)
+    }
+
+    /// An advert is not signed by its node; `at` is the signature in the frame.
+    #[cfg(feature = "signatures")]
+    pub(crate) fn bad_signature(at: usize) -> Self {
+        let detail = Detail::Rule("is not the node's over these bytes");
+        Self::in_frame(IssueKind::BadSignature, at, "signature", detail)
+    }
+
+    fn in_frame(kind: IssueKind, at: usize, field: &'static str, detail: Detail) -> Self {
+        let offset = u16::try_from(at).unwrap_or(u16::MAX);
+        Self { kind, space: Space::Frame, offset, field, detail }
+    }
+}
+
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match self.space {

@@ -3,6 +3,9 @@
 #![cfg(all(feature = "encode", feature = "signatures"))]
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod common;
+
+use common::assert_tiled;
 use corescope_decode::compat::{go, vector};
 use corescope_decode::dissect::Node;
 use corescope_decode::encode::sample::traffic;
@@ -38,25 +41,6 @@ fn frame_like() -> impl Strategy<Value = Vec<u8>> {
             frame
         });
     prop_oneof![2 => random, 5 => shaped, 1 => damaged]
-}
-
-/// The leaves cover every bit of the bytes, once and in order.
-fn assert_tiled(leaves: &[&Node], bytes: &[u8]) {
-    // In bits: byte × 8, counted from the high end.
-    let mut at = 0;
-    for leaf in leaves {
-        let (start, end) = match leaf.bits {
-            Some((high, low)) => {
-                let base = leaf.range.start * 8;
-                (base + 7 - usize::from(high), base + 8 - usize::from(low))
-            }
-            None => (leaf.range.start * 8, leaf.range.end * 8),
-        };
-        assert_eq!(start, at, "{leaf:?} does not begin where the one before ends");
-        assert!(end > start, "{leaf:?} is empty");
-        at = end;
-    }
-    assert_eq!(at, bytes.len() * 8, "the leaves end early: {leaves:#?}");
 }
 
 fn ring() -> KeyRing {

@@ -11,7 +11,7 @@ use core::fmt::Display;
 use super::json::{Object, list, strings, text};
 use crate::frame::{FrameError, Packet, PayloadType};
 use crate::hex::Hex;
-use crate::issue::{IssueKind, Issues};
+use crate::issue::{Issue, Issues};
 use crate::payload::{
     Ack, Advert, AnonBody, AnonVariant, Control, ControlBody, Group, Multipart, MultipartBody, Partial,
     Payload, Peer, ReplyPath, ReplyTo, ResponderKey, Trace,
@@ -82,7 +82,7 @@ fn whole(packet: &Packet<'_>, context: &Context) -> String {
     let mut typed = packet.typed();
     o.plain("kind", kind(packet.payload_type(), &typed.payload));
     let mut decoded = Object::new();
-    payload_fields(&mut decoded, &typed.payload, context, &mut typed.issues);
+    payload_fields(&mut decoded, packet, &typed.payload, context, &mut typed.issues);
     o.raw("decoded", decoded.end());
     if let (Some(names), true) = (&context.regions, packet.transport_codes().is_some()) {
         let fits = |name: &&String| crate::RegionKey::from_name(name).is_some_and(|key| key.fits(packet));
@@ -121,35 +121,57 @@ fn kind(payload_type: PayloadType, payload: &Payload<'_>) -> &'static str {
     }
 }
 
-fn payload_fields(o: &mut Object, payload: &Payload<'_>, context: &Context, issues: &mut Issues) {
+fn payload_fields(
+    o: &mut Object,
+    packet: &Packet<'_>,
+    payload: &Payload<'_>,
+    context: &Context,
+    issues: &mut Issues,
+) {
+    // Two bytes of MAC stand before the ciphertext, which ends the frame.
+    let mac_at = |ciphertext: &[u8]| packet.as_bytes().len() - ciphertext.len() - 2;
     match payload {
-        Payload::Request(peer) => peer_fields(o, peer, context, issues, |plain, d, issues| {
-            super::vector_inner::request(d, plain, context, issues);
-        }),
-        Payload::Response(peer) => peer_fields(o, peer, context, issues, |plain, d, issues| {
-            super::vector_inner::response(d, plain, context.request, issues);
-        }),
-        Payload::TextMessage(peer) => peer_fields(o, peer, context, issues, |plain, d, issues| {
-            super::vector_inner::text_message(d, plain, context, issues);
-        }),
-        Payload::Path(peer) => peer_fields(o, peer, context, issues, |plain, d, issues| {
-            super::vector_inner::return_path(d, plain, context.request, issues);
-        }),
+        Payload::Request(peer) => {
+            peer_fields(o, peer, mac_at(peer.ciphertext), context, issues, |plain, d, issues| {
+                super::vector_inner::request(d, plain, context, issues);
+            })
+        }
+        Payload::Response(peer) => {
+            peer_fields(o, peer, mac_at(peer.ciphertext), context, issues, |plain, d, issues| {
+                super::vector_inner::response(d, plain, context.request, issues);
+            })
+        }
+        Payload::TextMessage(peer) => {
+            peer_fields(o, peer, mac_at(peer.ciphertext), context, issues, |plain, d, issues| {
+                super::vector_inner::text_message(d, plain, context, issues);
+            })
+        }
+        Payload::Path(peer) => {
+            peer_fields(o, peer, mac_at(peer.ciphertext), context, issues, |plain, d, issues| {
+                super::vector_inner::return_path(d, plain, context.request, issues);
+            })
+        }
         Payload::AnonRequest(request) => {
             o.plain("dest_hash", Hex(&[request.dest_hash]));
             o.plain("public_key", Hex(request.public_key));
             o.plain("mac", Hex(&request.mac));
             o.plain("ciphertext", Hex(request.ciphertext));
             let opened = context.secret.as_ref().map(|secret| secret.open_anon(request));
-            open_peer(o, opened, issues, |plain, d, issues| anon(d, plain, context, issues));
+            open_peer(o, opened, mac_at(request.ciphertext), issues, |plain, d, issues| {
+                anon(d, plain, context, issues)
+            });
         }
-        Payload::GroupText(group) => group_fields(o, group, context, issues, |name, plain, d, issues| {
-            super::vector_inner::group_text(d, name, plain, issues);
-        }),
-        Payload::GroupData(group) => group_fields(o, group, context, issues, |name, plain, d, issues| {
-            super::vector_inner::group_data(d, name, plain, issues);
-        }),
-        Payload::Advert(advert) => advert_fields(o, advert, issues),
+        Payload::GroupText(group) => {
+            group_fields(o, group, mac_at(group.ciphertext), context, issues, |name, plain, d, issues| {
+                super::vector_inner::group_text(d, name, plain, issues);
+            })
+        }
+        Payload::GroupData(group) => {
+            group_fields(o, group, mac_at(group.ciphertext), context, issues, |name, plain, d, issues| {
+                super::vector_inner::group_data(d, name, plain, issues);
+            })
+        }
+        Payload::Advert(advert) => advert_fields(o, advert, packet.payload_offset() + 36, issues),
         Payload::Ack(ack) => ack_fields(o, ack),
         Payload::Trace(trace) => trace_fields(o, trace),
         Payload::Multipart(part) => multipart_fields(o, part),
@@ -163,6 +185,7 @@ fn payload_fields(o: &mut Object, payload: &Payload<'_>, context: &Context, issu
 fn peer_fields(
     o: &mut Object,
     peer: &Peer<'_>,
+    mac_at: usize,
     context: &Context,
     issues: &mut Issues,
     inner: impl FnOnce(&[u8], &mut Object, &mut Issues),
@@ -171,12 +194,13 @@ fn peer_fields(
     o.plain("src_hash", Hex(&[peer.src_hash]));
     o.plain("mac", Hex(&peer.mac));
     o.plain("ciphertext", Hex(peer.ciphertext));
-    open_peer(o, context.secret.as_ref().map(|secret| secret.open(peer)), issues, inner);
+    open_peer(o, context.secret.as_ref().map(|secret| secret.open(peer)), mac_at, issues, inner);
 }
 
 fn open_peer(
     o: &mut Object,
     opened: Option<Result<crate::Plaintext, OpenError>>,
+    mac_at: usize,
     issues: &mut Issues,
     inner: impl FnOnce(&[u8], &mut Object, &mut Issues),
 ) {
@@ -187,7 +211,7 @@ fn open_peer(
             inner(plain.as_bytes(), &mut decrypted, issues);
             o.raw("decrypted", decrypted.end());
         }
-        Some(Err(OpenError::MacMismatch)) => issues.push(mac_mismatch()),
+        Some(Err(OpenError::MacMismatch)) => issues.push(Issue::mac_mismatch(mac_at)),
         _ => {}
     }
 }
@@ -195,6 +219,7 @@ fn open_peer(
 fn group_fields(
     o: &mut Object,
     group: &Group<'_>,
+    mac_at: usize,
     context: &Context,
     issues: &mut Issues,
     inner: impl FnOnce(&str, &[u8], &mut Object, &mut Issues),
@@ -213,20 +238,9 @@ fn group_fields(
         Err(error) => {
             o.plain("status", "decryption_failed");
             if error == OpenError::MacMismatch {
-                issues.push(mac_mismatch());
+                issues.push(Issue::mac_mismatch(mac_at));
             }
         }
-    }
-}
-
-fn mac_mismatch() -> crate::Issue {
-    use crate::issue::{Detail, Space};
-    crate::Issue {
-        kind: IssueKind::MacMismatch,
-        space: Space::Frame,
-        offset: 0,
-        field: "MAC",
-        detail: Detail::Rule("does not match with any key that is known for it"),
     }
 }
 
@@ -261,11 +275,11 @@ fn anon(d: &mut Object, plain: &[u8], context: &Context, issues: &mut Issues) {
     }
 }
 
-fn advert_fields(o: &mut Object, advert: &Advert<'_>, issues: &mut Issues) {
+fn advert_fields(o: &mut Object, advert: &Advert<'_>, signature_at: usize, issues: &mut Issues) {
     o.plain("public_key", Hex(advert.public_key));
     o.raw("timestamp", advert.timestamp);
     o.plain("signature", Hex(advert.signature));
-    if let Some(valid) = signature_valid(advert, issues) {
+    if let Some(valid) = signature_valid(advert, signature_at, issues) {
         o.raw("signature_valid", valid);
     }
     if let Some(flags) = advert.flags {
@@ -284,23 +298,16 @@ fn advert_fields(o: &mut Object, advert: &Advert<'_>, issues: &mut Issues) {
 }
 
 #[cfg(feature = "signatures")]
-fn signature_valid(advert: &Advert<'_>, issues: &mut Issues) -> Option<bool> {
-    use crate::issue::{Detail, Space};
+fn signature_valid(advert: &Advert<'_>, at: usize, issues: &mut Issues) -> Option<bool> {
     let valid = crate::crypto::verify_advert(advert);
     if !valid {
-        issues.push_front(crate::Issue {
-            kind: IssueKind::BadSignature,
-            space: Space::Frame,
-            offset: 0,
-            field: "signature",
-            detail: Detail::Rule("is not the node's over these bytes"),
-        });
+        issues.push_front(Issue::bad_signature(at));
     }
     Some(valid)
 }
 
 #[cfg(not(feature = "signatures"))]
-fn signature_valid(_: &Advert<'_>, _: &mut Issues) -> Option<bool> {
+fn signature_valid(_: &Advert<'_>, _: usize, _: &mut Issues) -> Option<bool> {
     None
 }
 

@@ -7,11 +7,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 
-use super::SharedSecret;
+use super::{SharedSecret, montgomery};
 use crate::payload::Advert;
 
 /// A node's own keys.
@@ -63,7 +62,7 @@ impl KeyPair {
     ///
     /// # Errors
     ///
-    /// [`IdentityError`] if the other key is no key.
+    /// As [`shared_secret`].
     pub fn shared_secret(&self, other: &[u8; 32]) -> Result<SharedSecret, IdentityError> {
         shared_secret(&self.private, other)
     }
@@ -86,12 +85,12 @@ pub fn public_key_of(private: &[u8; 64]) -> [u8; 32] {
 ///
 /// # Errors
 ///
-/// [`IdentityError`] if `other` is no point of the curve, or one that gives an all-zero secret.
+/// [`IdentityError`] if `other` gives an all-zero secret. A key that is no point of the curve gives
+/// a secret like any other, as it does in firmware: an anonymous request may come from one.
 pub fn shared_secret(private: &[u8; 64], other: &[u8; 32]) -> Result<SharedSecret, IdentityError> {
-    let point = CompressedEdwardsY(*other).decompress().ok_or(IdentityError::NotAPoint)?;
     let mut scalar = [0; 32];
     scalar.copy_from_slice(&private[..32]);
-    let secret = x25519_dalek::x25519(scalar, point.to_montgomery().to_bytes());
+    let secret = x25519_dalek::x25519(scalar, montgomery::coordinate(other));
     if secret == [0; 32] { Err(IdentityError::Degenerate) } else { Ok(SharedSecret::new(secret)) }
 }
 
@@ -99,8 +98,6 @@ pub fn shared_secret(private: &[u8; 64], other: &[u8; 32]) -> Result<SharedSecre
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// The bytes are no point of the curve.
-    NotAPoint,
     /// The shared secret would be all zeros.
     Degenerate,
 }
@@ -108,7 +105,6 @@ pub enum IdentityError {
 impl fmt::Display for IdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAPoint => "the public key is no point of the curve: was it copied whole?",
             Self::Degenerate => "the public key gives an all-zero secret: it is of no use",
         })
     }

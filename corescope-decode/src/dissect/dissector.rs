@@ -14,8 +14,6 @@ use super::tree::Decrypted;
 use super::tree::{Node, Tree};
 use crate::frame::{Packet, PayloadType, unread};
 use crate::issue::Issue;
-#[cfg(feature = "crypto")]
-use crate::issue::{Detail, IssueKind, Space};
 use crate::payload::{NodeType, Payload, ReplyTo};
 use crate::plugin::{OwnedPayload, Registry, Subject};
 
@@ -188,13 +186,7 @@ impl<'k> Dissector<'k> {
             }
             Some(Err(OpenError::MacMismatch)) => {
                 let at = fields.iter().find(|node| node.name == "MAC").map_or(0, |node| node.range.start);
-                issues.push(Issue {
-                    kind: IssueKind::MacMismatch,
-                    space: Space::Frame,
-                    offset: at as u16,
-                    field: "MAC",
-                    detail: Detail::Rule("does not match with any key that is known for it"),
-                });
+                issues.push(Issue::mac_mismatch(at));
             }
             _ => {}
         }
@@ -261,14 +253,7 @@ impl<'k> Dissector<'k> {
         let Some(node) = fields.iter_mut().find(|node| node.name == "signature") else { return };
         node.meaning = if valid { "valid".into() } else { "not valid".into() };
         if !valid {
-            let issue = Issue {
-                kind: IssueKind::BadSignature,
-                space: Space::Frame,
-                offset: node.range.start as u16,
-                field: "signature",
-                detail: Detail::Rule("is not the node's over these bytes"),
-            };
-            issues.insert(0, issue);
+            issues.insert(0, Issue::bad_signature(node.range.start));
         }
     }
 

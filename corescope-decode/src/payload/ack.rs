@@ -39,7 +39,11 @@ impl<'a> Ack<'a> {
     #[inline]
     pub(crate) fn read_fields<L: Listener>(c: &mut Cursor<'a, '_, L>, ending: Ending) -> Option<Self> {
         let Some(checksum) = c.array::<4>("checksum") else {
-            c.needs(IssueKind::PayloadTooShort, "checksum", 4);
+            let kind = match ending {
+                Ending::Packet => IssueKind::PayloadTooShort,
+                Ending::Padded => IssueKind::InnerTruncated,
+            };
+            c.needs(kind, "checksum", 4);
             return None;
         };
         let tail = c.peek();

@@ -90,9 +90,7 @@ impl<'a> AnonBody<'a> {
         listener: &mut L,
     ) -> Option<Self> {
         let mut c = Cursor::plaintext(plaintext, listener);
-        if c.left() < 5 {
-            c.needs(IssueKind::InnerTruncated, "timestamp and request", 5);
-            c.remainder("cut off", |_| Value::Bytes);
+        if !c.has_head("timestamp and request", 5) {
             return None;
         }
         let timestamp = c.time("timestamp")?;

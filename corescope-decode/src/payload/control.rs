@@ -106,8 +106,8 @@ impl<'a> Control<'a> {
                 let rest = c.remainder("cut off", |_| Value::Note("the payload is too short for its type"));
                 ControlBody::Short(rest)
             }
-            8 => ControlBody::DiscoverRequest(DiscoverRequest::read(c)),
-            9 => ControlBody::DiscoverResponse(DiscoverResponse::read(flags, c)),
+            8 => ControlBody::DiscoverRequest(DiscoverRequest::read(at, c)),
+            9 => ControlBody::DiscoverResponse(DiscoverResponse::read(at, flags, c)),
             other => {
                 let detail = Detail::Value { came: other.into(), expected: "8 or 9" };
                 c.issue_at(at, IssueKind::UnknownControlType, "sub-type", detail);
@@ -129,17 +129,17 @@ impl<'a> Control<'a> {
 }
 
 impl DiscoverRequest {
-    fn read<L: Listener>(c: &mut Cursor<'_, '_, L>) -> Self {
+    fn read<L: Listener>(start: usize, c: &mut Cursor<'_, '_, L>) -> Self {
         let type_filter = c.bits("type filter", filter_bits).unwrap_or_default();
         let tag = c.u32("tag").unwrap_or_default();
         let since = c.time("since");
-        c.trailing();
+        c.trailing(start);
         Self { type_filter, tag, since }
     }
 }
 
 impl<'a> DiscoverResponse<'a> {
-    fn read<L: Listener>(flags: u8, c: &mut Cursor<'a, '_, L>) -> Self {
+    fn read<L: Listener>(start: usize, flags: u8, c: &mut Cursor<'a, '_, L>) -> Self {
         let snr_q = c.snr("SNR of the request").unwrap_or_default();
         let tag = c.u32("tag").unwrap_or_default();
         let node_type = NodeType::from_number(flags & 0x0F);
@@ -152,7 +152,7 @@ impl<'a> DiscoverResponse<'a> {
             c.remainder("cut off", |_| Value::Note("part of a public key"));
             None
         };
-        c.trailing();
+        c.trailing(start);
         Self { node_type, snr_q, tag, key }
     }
 }

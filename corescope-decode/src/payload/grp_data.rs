@@ -66,9 +66,7 @@ impl<'a> GroupData<'a> {
         read_data: impl FnOnce(&mut Cursor<'a, 'l, L>, u16, usize) -> &'a [u8],
     ) -> Option<Self> {
         let mut c = Cursor::plaintext(plaintext, listener);
-        if c.left() < 3 {
-            c.needs(IssueKind::InnerTruncated, "data type and length", 3);
-            c.remainder("cut off", |_| Value::Bytes);
+        if !c.has_head("data type and length", 3) {
             return None;
         }
         let data_type = c.field("data type", cursor::u16, |&n| Value::Named(n.into(), Self::owner_of(n)))?;

@@ -8,7 +8,7 @@
 //!
 //! Source of fact: MeshCore `src/helpers/BaseChatMesh.cpp`, `sendGroupMessage` and `onGroupDataRecv`.
 
-use super::txt_msg::{text_body, type_bits};
+use super::txt_msg::{head, text_body};
 use crate::cursor::Cursor;
 #[cfg(feature = "encode")]
 use crate::encode::{Encode, Vec};
@@ -40,14 +40,7 @@ impl<'a> GroupText<'a> {
     /// The same, telling `listener` each field and issue.
     pub fn parse_with<L: Listener>(plaintext: &'a [u8], listener: &mut L) -> Option<Self> {
         let mut c = Cursor::plaintext(plaintext, listener);
-        if c.left() < 5 {
-            c.needs(IssueKind::InnerTruncated, "timestamp and type", 5);
-            c.remainder("cut off", |_| Value::Bytes);
-            return None;
-        }
-        let timestamp = c.time("timestamp")?;
-        let byte = c.bits("type", type_bits)?;
-        let (text_type, attempt) = (byte >> 2, byte & 3);
+        let (timestamp, text_type, attempt) = head(&mut c)?;
         let body = c.peek();
         if text_type == 0 {
             text_body(&mut c);

@@ -80,9 +80,12 @@ impl<'a> ReturnPath<'a> {
                 c.remainder("padding", |_| Value::Note("up to the cipher block"));
                 Extra::None
             }
-            _ => Extra::Unknown,
+            _ => {
+                c.remainder("data", |_| Value::Note("of an unassigned extra type"));
+                Extra::Unknown
+            }
         };
-        c.remainder("data", |_| Value::Note("of an unassigned extra type"));
+        c.remainder("cut off", |_| Value::Note("too short for its extra type"));
         Some(this)
     }
 

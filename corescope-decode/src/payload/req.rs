@@ -86,9 +86,7 @@ impl<'a> Request<'a> {
     /// The same, telling `listener` each field and issue.
     pub fn parse_with<L: Listener>(plaintext: &'a [u8], listener: &mut L) -> Option<Self> {
         let mut c = Cursor::plaintext(plaintext, listener);
-        if c.left() < 5 {
-            c.needs(IssueKind::InnerTruncated, "timestamp and type", 5);
-            c.remainder("cut off", |_| Value::Bytes);
+        if !c.has_head("timestamp and type", 5) {
             return None;
         }
         let timestamp = c.time("timestamp")?;
@@ -121,6 +119,18 @@ const fn name_of(request_type: u8) -> Option<&'static str> {
 
 impl<'a> RequestBody<'a> {
     fn read<L: Listener>(request_type: u8, c: &mut Cursor<'a, '_, L>) -> Self {
+        let needed = match request_type {
+            0x03 => 1,
+            0x04 => 10,
+            0x05 => 2,
+            0x06 => 6,
+            _ => 0,
+        };
+        if c.left() < needed {
+            c.needs(IssueKind::InnerTruncated, "parameters", needed);
+            return Self::Unknown(c.remainder("cut off", |_| Value::Note("too short for its request type")));
+        }
+        let rest = c.peek();
         let body = match request_type {
             0x01 => {
                 c.up_to("reserved", 4, |_| Value::Bytes);
@@ -128,36 +138,33 @@ impl<'a> RequestBody<'a> {
                 Some(Self::Status)
             }
             0x02 => Some(Self::KeepAlive { since: c.time("since").filter(|&since| since != 0) }),
-            0x03 => c.bits("inverted permissions", permission_bits).map(|inverted| {
-                c.up_to("reserved", 3, |_| Value::Bytes);
-                c.up_to("random", 4, |_| Value::Note("so that the packet is unique"));
-                Self::Telemetry { permissions: !inverted }
-            }),
-            0x04 if c.left() >= 10 => c.u32("start, seconds ago").and_then(|start_secs_ago| {
-                let end_secs_ago = c.u32("end, seconds ago")?;
-                let reserved = *c.array::<2>("reserved")?;
-                Some(Self::AvgMinMax { start_secs_ago, end_secs_ago, reserved })
-            }),
+            0x03 => Self::read_telemetry(c),
+            0x04 => Self::read_avg_min_max(c),
             0x05 => c.array::<2>("reserved").map(|reserved| Self::AccessList { reserved: *reserved }),
-            0x06 if c.left() >= 6 => Self::read_neighbours(c),
+            0x06 => Self::read_neighbours(c),
             0x07 => Some(Self::OwnerInfo),
             _ => {
-                if name_of(request_type).is_some() {
-                    c.needs(IssueKind::InnerTruncated, "parameters", 10);
-                } else {
-                    let detail = Detail::Value { came: request_type.into(), expected: "1 to 7" };
-                    c.issue_at(4, IssueKind::UnknownRequestType, "request type", detail);
-                }
-                None
+                let detail = Detail::Value { came: request_type.into(), expected: "1 to 7" };
+                c.issue_at(4, IssueKind::UnknownRequestType, "request type", detail);
+                return Self::Unknown(c.remainder("data", |_| Value::Note("of an unassigned request type")));
             }
         };
-        match body {
-            Some(body) => {
-                c.remainder("padding", |_| Value::Note("up to the cipher block"));
-                body
-            }
-            None => Self::Unknown(c.remainder("data", |_| Value::Note("of an unassigned request type"))),
-        }
+        c.remainder("padding", |_| Value::Note("up to the cipher block"));
+        body.unwrap_or(Self::Unknown(rest))
+    }
+
+    fn read_telemetry<L: Listener>(c: &mut Cursor<'a, '_, L>) -> Option<Self> {
+        let inverted = c.bits("inverted permissions", permission_bits)?;
+        c.up_to("reserved", 3, |_| Value::Bytes);
+        c.up_to("random", 4, |_| Value::Note("so that the packet is unique"));
+        Some(Self::Telemetry { permissions: !inverted })
+    }
+
+    fn read_avg_min_max<L: Listener>(c: &mut Cursor<'a, '_, L>) -> Option<Self> {
+        let start_secs_ago = c.u32("start, seconds ago")?;
+        let end_secs_ago = c.u32("end, seconds ago")?;
+        let reserved = *c.array::<2>("reserved")?;
+        Some(Self::AvgMinMax { start_secs_ago, end_secs_ago, reserved })
     }
 
     fn read_neighbours<L: Listener>(c: &mut Cursor<'a, '_, L>) -> Option<Self> {

@@ -70,14 +70,7 @@ impl<'a> TextMessage<'a> {
     /// The same, telling `listener` each field and issue.
     pub fn parse_with<L: Listener>(plaintext: &'a [u8], listener: &mut L) -> Option<Self> {
         let mut c = Cursor::plaintext(plaintext, listener);
-        if c.left() < 5 {
-            c.needs(IssueKind::InnerTruncated, "timestamp and type", 5);
-            c.remainder("cut off", |_| Value::Bytes);
-            return None;
-        }
-        let timestamp = c.time("timestamp")?;
-        let byte = c.bits("type", type_bits)?;
-        let (text_type, attempt) = (byte >> 2, byte & 3);
+        let (timestamp, text_type, attempt) = head(&mut c)?;
         let body = match text_type {
             0 => {
                 let (text, extended_attempt) = plain_body(&mut c, attempt);
@@ -135,6 +128,16 @@ impl<'a> TextMessage<'a> {
     }
 }
 
+/// What group messages begin with too: time, text type, attempt.
+pub(super) fn head<L: Listener>(c: &mut Cursor<'_, '_, L>) -> Option<(u32, u8, u8)> {
+    if !c.has_head("timestamp and type", 5) {
+        return None;
+    }
+    let timestamp = c.time("timestamp")?;
+    let byte = c.bits("type", type_bits)?;
+    Some((timestamp, byte >> 2, byte & 3))
+}
+
 /// Text up to a NUL or the end, then the padding.
 pub(super) fn text_body<'a, L: Listener>(c: &mut Cursor<'a, '_, L>) -> Text<'a> {
     let text = text_field(c);
@@ -162,7 +165,7 @@ fn plain_body<'a, L: Listener>(c: &mut Cursor<'a, '_, L>, attempt: u8) -> (Text<
     (text, extended)
 }
 
-pub(super) fn type_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Value<'static>)) {
+fn type_bits(byte: u8, part: &mut dyn FnMut(&'static str, u8, u8, Value<'static>)) {
     let name = match byte >> 2 {
         0 => "plain",
         1 => "CLI",

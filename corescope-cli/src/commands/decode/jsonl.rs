@@ -171,7 +171,7 @@ fn context(keys: &Value) -> Result<Context, String> {
         Some("companion" | "chat") => Some(NodeType::Chat),
         _ => None,
     };
-    let prefix = keys.get("pubkey_prefix_length").and_then(Value::as_u64).unwrap_or(6).clamp(1, 32);
+    let prefix = keys.get("pubkey_prefix_length").and_then(Value::as_u64).unwrap_or(6).min(32);
     context.request = reply_to(keys.get("req_type"), context.target, prefix as u8);
     Ok(context)
 }

@@ -58,7 +58,7 @@ pub enum ReplyTo {
     AccessList,
     /// Request 0x06, which asked for keys of so many bytes.
     Neighbours {
-        /// 1 to 32.
+        /// 0 to 32; more are 32, as in firmware.
         prefix_len: u8,
     },
     /// Request 0x07.

@@ -47,7 +47,7 @@ impl<'a> Neighbours<'a> {
         let total = c.u16("known")?;
         let at = c.at();
         let count = c.u16("told here")?;
-        let prefix_len = usize::from(prefix_len.clamp(1, 32));
+        let prefix_len = usize::from(prefix_len.min(32));
         let size = prefix_len + 5;
         let fitting = usize::from(count).min(c.left() / size);
         if fitting < usize::from(count) {
@@ -58,7 +58,7 @@ impl<'a> Neighbours<'a> {
         let bytes = c.peek().get(..fitting * size).unwrap_or_default();
         for _ in 0..fitting {
             c.open("neighbour");
-            c.field("key prefix", cursor::bytes(prefix_len), |_| Value::Bytes);
+            c.up_to("key prefix", prefix_len, |_| Value::Bytes);
             c.field("heard", cursor::u32, |&n| Value::Scaled { raw: n.into(), per_unit: 1, unit: "s ago" });
             c.snr("SNR");
             c.close();
@@ -67,9 +67,9 @@ impl<'a> Neighbours<'a> {
     }
 
     /// An answer whose entries stand in `bytes` as on the wire, with key prefixes of `prefix_len`
-    /// bytes, 1 to 32.
+    /// bytes; more than 32 are 32, as in firmware.
     pub fn new(total: u16, prefix_len: u8, bytes: &'a [u8]) -> Self {
-        let prefix_len = usize::from(prefix_len.clamp(1, 32));
+        let prefix_len = usize::from(prefix_len.min(32));
         Self { total, count: (bytes.len() / (prefix_len + 5)) as u16, prefix_len, bytes }
     }
 
