@@ -6,65 +6,12 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 
 use rusqlite::Connection;
+use support::served::{Served, database, serve};
 use support::{Process, corescope, network, wait_for};
-
-struct Served {
-    process: Process,
-    port: u16,
-}
-
-/// A migrated database with a packet in it.
-fn database(folder: &Path) {
-    let path = folder.join("meshcore.db");
-    // An empty file is an empty database.
-    std::fs::write(&path, "").unwrap();
-    let output = corescope().args(["db", "migrate", "--db"]).arg(&path).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let connection = Connection::open(&path).unwrap();
-    connection
-        .execute_batch(
-            "INSERT INTO observers (id, name, iata) VALUES ('AA11', 'one', 'SFO');
-             INSERT INTO nodes (public_key, name, role, last_seen) VALUES
-               ('abababababababababababababababababababababababababababababababab', 'n', 'repeater', '2026-06-01T12:00:00Z');
-             INSERT INTO transmissions (raw_hex, hash, first_seen, route_type, payload_type, payload_version, decoded_json)
-               VALUES ('06001f5d97f8ed9e', 'aaaaaaaaaaaaaaaa', '2026-06-01T12:00:00Z', 2, 1, 0, '{\"type\":\"RESPONSE\"}');
-             INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp) VALUES (1, 1, '[]', 1780315200);",
-        )
-        .unwrap();
-    // Everything into the one file, so that its bytes are all there is.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-}
-
-fn serve(folder: &Path) -> Served {
-    let process =
-        Process::start(corescope().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder));
-    let line = process.line("CoreScope serves");
-    let url = line.split(' ').nth(2).unwrap();
-    let port = url.rsplit(':').next().unwrap().parse().unwrap();
-    let served = Served { process, port };
-    wait_for("the server to be ready", || served.answers());
-    served
-}
-
-impl Served {
-    fn answers(&self) -> bool {
-        network::get(self.port, "/api/healthz").is_some_and(|(status, _)| status == 200)
-    }
-
-    fn connect(&self) -> TcpStream {
-        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap()
-    }
-
-    fn resident_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-}
 
 #[test]
 fn a_walk_over_all_routes_leaves_the_database_as_it_was() {

@@ -7,6 +7,7 @@
 pub mod mqtt;
 pub mod network;
 pub mod tls;
+pub mod served;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

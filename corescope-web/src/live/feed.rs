@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::extract::ws::Utf8Bytes;
-use corescope_store::memory::{Snapshot, Store, Subscription};
+use corescope_store::memory::{Snapshot, Subscription};
 use tokio::sync::broadcast;
 
 use super::backlog::{self, Entry};
+use super::cursor::{Cursor, End};
 use super::events;
 use super::filters::{Filters, Group};
 use super::message::Written;
@@ -29,7 +30,8 @@ const APPENDS: usize = 256;
 /// The live feed.
 #[derive(Debug)]
 pub struct Feed {
-    pub(super) events: broadcast::Sender<Arc<Event>>,
+    /// Everything, for sockets without a filter; the others read the ring of their filter.
+    pub(super) events: broadcast::Sender<Told>,
     pub(super) originals: broadcast::Sender<Utf8Bytes>,
     pub(super) filters: Filters,
     pub(super) position: ArcSwap<Position>,
@@ -41,10 +43,19 @@ pub struct Feed {
 pub(super) struct Position {
     /// Version of the store that holds everything up to here.
     pub(super) version: u64,
-    /// Highest transmission and observation id told.
-    pub(super) ids: (i64, i64),
+    /// The last rows told.
+    pub(super) end: End,
     /// The store was loaded when this was taken.
     pub(super) is_set: bool,
+}
+
+/// What sockets of version 2 are told.
+#[derive(Debug, Clone)]
+pub(super) enum Told {
+    /// An event, in this form.
+    Event(Arc<Event>, Form),
+    /// The rows are those of another file now, and cursors from before mean nothing in it.
+    Replaced,
 }
 
 /// One event, written once for all sockets that get it.
@@ -53,13 +64,21 @@ pub(super) struct Event {
     /// Highest ids before and in the batch of rows that it comes from.
     pub(super) batch: ((i64, i64), (i64, i64)),
     /// Where the stream is behind it.
-    pub(super) entry: Entry,
+    pub(super) cursor: Cursor,
     /// The whole transmission, if anybody needs it.
-    pub(super) whole: Option<Written>,
-    /// Its new observations, if it is not new to everybody.
-    pub(super) increment: Option<Written>,
-    /// Per group of sockets with a filter: what they get; not listed: nothing.
-    pub(super) groups: Vec<(u64, Form)>,
+    whole: Option<Written>,
+    /// Its new observations, if anybody needs them.
+    increment: Option<Written>,
+}
+
+impl Event {
+    /// The message in this form.
+    pub(super) fn written(&self, form: Form) -> Option<&Written> {
+        match form {
+            Form::Whole => self.whole.as_ref(),
+            Form::Increment => self.increment.as_ref(),
+        }
+    }
 }
 
 /// In which form a socket gets an event.
@@ -150,71 +169,89 @@ fn run(app: &Weak<App>, subscription: &Subscription) {
                     if subscription.take_lost() > 0 { app.store.snapshot() } else { appended.snapshot };
                 app.live.advance(&app, &snapshot);
             }
-            Err(RecvTimeoutError::Timeout) if app.live.position.load().is_set => {}
-            Err(RecvTimeoutError::Timeout) => app.live.settle(&app.store),
+            Err(RecvTimeoutError::Timeout) => {
+                // A file that was loaded anew is not announced as an append.
+                let snapshot = app.store.snapshot();
+                if !settled || snapshot.loading().complete {
+                    app.live.advance(&app, &snapshot);
+                }
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
 impl Feed {
-    /// Takes the end of the loaded history as the beginning of the stream.
-    fn settle(&self, store: &Store) {
-        let snapshot = store.snapshot();
-        if snapshot.loading().usable {
-            let position = Position { version: snapshot.version(), ids: snapshot.last_ids(), is_set: true };
-            self.position.store(Arc::new(position));
-        }
+    /// Takes the end of what is loaded as the beginning of the stream, once enough is.
+    fn settle(&self, snapshot: &Snapshot) {
+        self.stand_at(snapshot, End::of(snapshot), snapshot.loading().usable);
     }
 
     /// Makes the events between the last position and this snapshot.
     fn advance(&self, app: &App, snapshot: &Snapshot) {
         let last = **self.position.load();
         if !last.is_set {
-            return self.settle(&app.store);
+            return self.settle(&app.store.snapshot());
         }
         if snapshot.version() <= last.version {
             return;
         }
-        let ids = snapshot.last_ids();
-        if ids.0 < last.ids.0 || ids.1 < last.ids.1 {
-            // Another file lies there now; sockets find out by their cursors.
-            let position = Position { version: snapshot.version(), ids, is_set: true };
-            self.position.store(Arc::new(position));
-            return;
+        let end = End::of(snapshot);
+        if !last.end.is_in(snapshot) {
+            // Another file lies there now, or other rows in it.
+            let _ = self.events.send(Told::Replaced);
+            self.filters.in_use().iter().for_each(|group| group.begin_anew());
+            return self.settle(snapshot);
         }
-        let entries = backlog::batch(snapshot, last.ids, ids);
+        let entries = backlog::batch(snapshot, last.end.ids, end);
         let veil = app.veil.load();
         let view = View { snapshot, veil: &veil };
         if self.originals.receiver_count() > 0 {
             self.tell_originals(&entries, view);
         }
         let count = entries.len() as u64;
-        if self.events.receiver_count() > 0 {
-            self.tell(entries, (last.ids, ids), view, app.clock.now_ms());
-        }
+        self.tell(entries, (last.end.ids, end.ids), view, app.clock.now_ms());
         self.figures.events.fetch_add(count, Ordering::Relaxed);
-        let position = Position { version: snapshot.version(), ids, is_set: true };
+        self.stand_at(snapshot, end, true);
+    }
+
+    fn stand_at(&self, snapshot: &Snapshot, end: End, is_set: bool) {
+        let position = Position { version: snapshot.version(), end, is_set };
         self.position.store(Arc::new(position));
     }
 
     fn tell(&self, entries: Vec<Entry>, batch: ((i64, i64), (i64, i64)), view: View<'_>, now_ms: i64) {
         let groups = self.filters.in_use();
+        let everything = self.events.receiver_count() > 0;
+        if groups.is_empty() && !everything {
+            return;
+        }
         for entry in entries {
             let Some(row) = view.snapshot.by_id(entry.id) else { continue };
             // Taken apart once for all filters, and not at all when there are none.
             let judged = OnceCell::new();
             let passes =
                 |group: &Group| judged.get_or_init(|| Judged::new(row, view)).passes(&group.filter, now_ms);
-            let forms: Vec<(u64, Form)> =
-                groups.iter().filter_map(|group| Some((group.id, form(group, entry, passes)?))).collect();
+            let forms: Vec<(&Group, Form)> =
+                groups.iter().filter_map(|group| Some((&**group, form(group, entry, passes)?))).collect();
+            let plain = if entry.is_new { Form::Whole } else { Form::Increment };
+            let is_needed = |f: Form| (everything && plain == f) || forms.iter().any(|(_, form)| *form == f);
             let cursor = entry.cursor.to_string();
-            let whole = (entry.is_new || forms.iter().any(|(_, form)| *form == Form::Whole))
-                .then(|| Written::new(events::transmission(row, entry.observations.1, &cursor, view)));
-            let increment = (!entry.is_new)
-                .then(|| Written::new(events::observations(row, entry.observations, &cursor, view)));
+            let event = Arc::new(Event {
+                batch,
+                cursor: entry.cursor,
+                whole: is_needed(Form::Whole)
+                    .then(|| Written::new(events::transmission(row, entry.observations.1, &cursor, view))),
+                increment: is_needed(Form::Increment)
+                    .then(|| Written::new(events::observations(row, entry.observations, &cursor, view))),
+            });
             // No receiver is no mistake: the last one may just have left.
-            let _ = self.events.send(Arc::new(Event { batch, entry, whole, increment, groups: forms }));
+            for (group, form) in forms {
+                let _ = group.events.send(Told::Event(event.clone(), form));
+            }
+            if everything {
+                let _ = self.events.send(Told::Event(event, plain));
+            }
         }
     }
 

@@ -1,13 +1,17 @@
 //! Subscription filters: sockets with the same expression share one verdict per event.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use corescope_core::filter::{Filter, FilterError};
 use hashbrown::HashMap;
+use tokio::sync::broadcast;
+
+use super::feed::Told;
 
 /// Different expressions in use at once; each costs one judgement per event.
 const MAX_GROUPS: usize = 512;
+/// Events that a socket with a filter may be behind before it is caught up from the store.
+const RING: usize = 256;
 /// Transmissions remembered per expression as already sent.
 const REMEMBERED: usize = 8192;
 
@@ -15,15 +19,14 @@ const REMEMBERED: usize = 8192;
 #[derive(Debug, Default)]
 pub(super) struct Filters {
     groups: Mutex<HashMap<String, Weak<Group>>>,
-    next_id: AtomicU64,
 }
 
-/// All sockets with one expression.
+/// All sockets with one expression. They wake only for events that pass it.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Names the group in events.
-    pub(super) id: u64,
     pub(super) filter: Filter,
+    /// The events that pass.
+    pub(super) events: broadcast::Sender<Told>,
     sent: Mutex<Sent>,
 }
 
@@ -59,8 +62,7 @@ impl Filters {
         if groups.len() >= MAX_GROUPS {
             return Err(Refused::Full);
         }
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let group = Arc::new(Group { id, filter, sent: Mutex::default() });
+        let group = Arc::new(Group::new(filter));
         groups.insert(expression.to_owned(), Arc::downgrade(&group));
         Ok(Some(group))
     }
@@ -73,6 +75,17 @@ impl Filters {
 }
 
 impl Group {
+    fn new(filter: Filter) -> Self {
+        Self { filter, events: broadcast::channel(RING).0, sent: Mutex::default() }
+    }
+
+    /// The rows are those of another file now: what was sent is of no meaning any more.
+    pub(super) fn begin_anew(&self) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Sent::default();
+        // No receiver is no mistake: the last one may just have left.
+        let _ = self.events.send(Told::Replaced);
+    }
+
     /// Whether a transmission was sent to this group already.
     pub(super) fn was_sent(&self, id: i64) -> bool {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).ids.contains(&id)
@@ -121,11 +134,20 @@ mod tests {
 
     #[test]
     fn a_group_remembers_the_newest() {
-        let group =
-            Group { id: 0, filter: corescope_core::filter::parse("snr").unwrap(), sent: Mutex::default() };
+        let group = Group::new(corescope_core::filter::parse("snr").unwrap());
         for id in 0..(REMEMBERED as i64 + 10) {
             group.remember(id);
         }
         assert!(!group.was_sent(0) && group.was_sent(10));
+    }
+
+    #[test]
+    fn a_group_that_begins_anew_has_sent_nothing() {
+        let group = Group::new(corescope_core::filter::parse("snr").unwrap());
+        group.remember(7);
+        let mut ring = group.events.subscribe();
+        group.begin_anew();
+        assert!(!group.was_sent(7));
+        assert!(matches!(ring.try_recv(), Ok(Told::Replaced)));
     }
 }

@@ -13,6 +13,7 @@ mod message;
 mod original;
 mod socket;
 mod upgrade;
+mod version2;
 
 pub use cursor::{BadCursor, Cursor};
 pub(crate) use events::{ClientMessage, ServerMessage};
