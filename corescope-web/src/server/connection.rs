@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -134,10 +133,8 @@ impl Connections {
         place: &Place,
         request: hyper::Request<Incoming>,
     ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(place.clone());
-        let edge = self.edge.clone();
-        async move { Ok(edge.answer(peer, request).await) }
+        let (edge, place) = (self.edge.clone(), place.clone());
+        async move { Ok(edge.answer(peer, &place, request).await) }
     }
 }
 

@@ -14,12 +14,15 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::OwnedMutexGuard;
 use tower::ServiceExt;
 
 use super::client::{ClientAddress, client_address};
 use super::compress::{self, Encoding};
 use super::conditional;
-use super::hot::{Hot, HotBody};
+use super::connection::Place;
+use super::hot::{Form, Found, Hot, HotBody};
 use super::path;
 use crate::{ApiError, AppState};
 
@@ -47,7 +50,6 @@ struct Asked {
     key: Option<String>,
     /// Before the route ran: a shared body may claim no newer version than this.
     version: u64,
-    begun: Instant,
 }
 
 impl Edge {
@@ -59,18 +61,58 @@ impl Edge {
     }
 
     /// Answers one request; never fails and never panics.
-    pub(crate) async fn answer(&self, peer: IpAddr, mut request: Request) -> Response {
+    pub(crate) async fn answer(
+        &self,
+        peer: IpAddr,
+        place: &Place,
+        request: hyper::Request<Incoming>,
+    ) -> Response {
         let begun = Instant::now();
         let client = client_address(peer, request.headers(), &self.state.addresses);
-        if let Some(refusal) = self.refuse(client, &request) {
+        if let Some(refusal) = self.refuse(client, request.uri(), request.headers()) {
             return self.finish_plain(refusal, request.headers(), path::is_api(request.uri().path()));
+        }
+        if let Some(response) = self.at_hand(&request, begun) {
+            return response;
+        }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(place.clone());
+        request.extensions_mut().insert(client);
+        // Apart, so that what most requests need stays small.
+        Box::pin(self.routed(request, begun)).await
+    }
+
+    /// The short way: a shared body that is ready to be sent. Keys are clean addresses of GET
+    /// requests to the API, so nothing else can be meant by a request with such an address.
+    fn at_hand(&self, request: &hyper::Request<Incoming>, begun: Instant) -> Option<Response> {
+        let headers = request.headers();
+        if request.method() != Method::GET
+            || headers.contains_key(header::UPGRADE)
+            || crate::api::wants_protobuf(headers)
+        {
+            return None;
+        }
+        let shared = self.state.hot.get(request.uri().path_and_query()?.as_str(), self.state.version())?;
+        let form = shared.ready(self.encoding(headers))?;
+        let response = self.send(form, headers, false);
+        self.record(&response, begun, request.uri().path(), &shared.route);
+        Some(response)
+    }
+
+    fn encoding(&self, headers: &HeaderMap) -> Encoding {
+        if self.state.options.compression { Encoding::negotiate(headers) } else { Encoding::Identity }
+    }
+
+    /// The long way, through the routes.
+    async fn routed(&self, mut request: Request, begun: Instant) -> Response {
+        if let Some(redirect) = path::redirect_to_clean(request.uri()) {
+            return self.finish_plain(redirect, request.headers(), path::is_api(request.uri().path()));
         }
         if request.method() == Method::OPTIONS
             && let Some(response) = self.state.cors.preflight(request.headers())
         {
             return self.finish_plain(response, &HeaderMap::new(), false);
         }
-        request.extensions_mut().insert(client);
         let is_head = request.method() == Method::HEAD;
         if is_head {
             *request.method_mut() = Method::GET;
@@ -84,20 +126,22 @@ impl Edge {
             is_head,
             is_api,
             uri: request.uri().clone(),
-            encoding: if self.state.options.compression {
-                Encoding::negotiate(request.headers())
-            } else {
-                Encoding::Identity
-            },
+            encoding: self.encoding(request.headers()),
             headers: kept(request.headers()),
             key,
             version: self.state.version(),
-            begun,
         };
-        if let Some(shared) = asked.key.as_ref().and_then(|k| self.state.hot.get(k, asked.version)) {
-            let response = self.send_hot(&shared, &asked);
-            return self.record(response, &asked, Some(&shared.route));
-        }
+        let turn = match &asked.key {
+            Some(key) => match self.turn(key, asked.version).await {
+                Ok(shared) => {
+                    let response = self.send_hot(&shared, &asked).await;
+                    self.record(&response, begun, asked.uri.path(), &shared.route);
+                    return response;
+                }
+                Err(turn) => turn,
+            },
+            None => None,
+        };
         let routed = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind().await;
         let response = match routed {
             Ok(Ok(response)) => response,
@@ -109,11 +153,29 @@ impl Edge {
         }
         let route = response.extensions().get::<RoutePattern>().map(|r| r.0.clone());
         let response = self.finish(response, &asked, route.as_ref()).await;
-        self.record(response, &asked, route.as_ref())
+        drop(turn);
+        if asked.is_api
+            && let Some(route) = &route
+        {
+            self.record(&response, begun, asked.uri.path(), route);
+        }
+        response
+    }
+
+    /// The shared body under a key, or the turn to make it. Of those who ask for a body that is
+    /// known to be shared one makes it, and the others wait. A client that goes away passes its
+    /// turn on.
+    async fn turn(&self, key: &str, version: u64) -> Result<Arc<HotBody>, Option<OwnedMutexGuard<()>>> {
+        let turn = match self.state.hot.find(key, version) {
+            Found::Fresh(shared) => return Ok(shared),
+            Found::Stale(turn) => turn.lock_owned().await,
+            Found::Unknown => return Err(None),
+        };
+        self.state.hot.get(key, version).ok_or(Some(turn))
     }
 
     /// What is refused before anything is done for it.
-    fn refuse(&self, client: ClientAddress, request: &Request) -> Option<Response> {
+    fn refuse(&self, client: ClientAddress, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
         if let Err(seconds) = self.state.addresses.request(client.0) {
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests");
             let error =
@@ -121,30 +183,49 @@ impl Edge {
             return Some(error.into_response());
         }
         let limit = self.state.options.limits.header_bytes;
-        let uri = request.uri().path().len() + request.uri().query().map_or(0, str::len);
-        let headers: usize = request.headers().iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
-        if uri + headers > limit {
+        let line = uri.path().len() + uri.query().map_or(0, str::len);
+        let headers: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
+        if line + headers > limit {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             let error =
                 ApiError::new(status, "headers_too_large", format!("headers too large (max {limit} bytes)"));
             return Some(error.hint("shorten the query or drop cookies").into_response());
         }
-        path::redirect_to_clean(request.uri())
+        None
     }
 
-    fn send_hot(&self, shared: &HotBody, asked: &Asked) -> Response {
-        let (encoding, body) = if shared.body.len() < compress::MIN_BYTES {
-            (Encoding::Identity, shared.body.clone())
+    /// Sends a shared body, compressed first where nobody has done that yet.
+    async fn send_hot(&self, shared: &Arc<HotBody>, asked: &Asked) -> Response {
+        let encoding = asked.encoding;
+        if shared.ready(encoding).is_none() && shared.len() > INLINE {
+            let packing = shared.clone();
+            // It goes on being packed here if the thread cannot be had.
+            let _ = tokio::task::spawn_blocking(move || packing.form(encoding).body.len()).await;
+        }
+        self.send(shared.form(encoding), &asked.headers, asked.is_head)
+    }
+
+    /// An answer with this body, or 304 for a client that has it.
+    fn send(&self, form: &Form, request: &HeaderMap, is_head: bool) -> Response {
+        let mut headers = form.headers.clone();
+        let unchanged = conditional::not_modified(request, &form.etag);
+        let body = if unchanged {
+            headers.remove(header::CONTENT_TYPE);
+            headers.remove(header::CONTENT_ENCODING);
+            Body::empty()
+        } else if is_head {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(form.body.len()));
+            Body::empty()
         } else {
-            match shared.encoded(asked.encoding) {
-                Some(body) => (asked.encoding, body),
-                None => (Encoding::Identity, shared.body.clone()),
-            }
+            Body::from(form.body.clone())
         };
-        let mut response = Response::new(Body::empty());
-        *response.headers_mut() = shared.headers.clone();
-        let etag = conditional::variant(&shared.etag, encoding.tag());
-        self.complete(response, asked, Some(etag), encoding, body)
+        self.state.cors.decorate(request.get(header::ORIGIN), &mut headers);
+        let mut response = Response::new(body);
+        if unchanged {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        *response.headers_mut() = headers;
+        response
     }
 
     /// Tags, shares, compresses and decorates what a route answered.
@@ -165,7 +246,7 @@ impl Edge {
         // axum wrote the length of the plain body; hyper writes that of what is sent.
         parts.headers.remove(header::CONTENT_LENGTH);
         let ok = parts.status == StatusCode::OK;
-        let hot = parts.extensions.remove::<Hot>().filter(|h| ok && h.version == asked.version);
+        let hot = parts.extensions.remove::<Hot>().filter(|h| ok && h.version >= asked.version);
         let etag = match hot {
             Some(Hot { version, ttl: None }) => Some(conditional::version_tag(self.boot, version)),
             _ if ok && asked.key.is_some() && body.len() <= conditional::MAX_HASHED => {
@@ -175,9 +256,10 @@ impl Edge {
         };
         if let (Some(hot), Some(key), Some(etag)) = (hot, &asked.key, &etag) {
             let route = route.cloned().unwrap_or_else(|| asked.uri.path().into());
+            self.common(&mut parts.headers, asked.is_api);
             let shared = Arc::new(HotBody::new(hot, body, parts.headers, etag.clone(), route));
             self.state.hot.put(key.clone(), shared.clone());
-            return self.send_hot(&shared, asked);
+            return self.send_hot(&shared, asked).await;
         }
         let (encoding, body) = encode(body, asked.encoding, parts.headers.get(header::CONTENT_TYPE)).await;
         let etag = etag.map(|e| conditional::variant(&e, encoding.tag()));
@@ -220,6 +302,13 @@ impl Edge {
     /// The headers that every answer has.
     fn finish_plain(&self, mut response: Response, request: &HeaderMap, is_api: bool) -> Response {
         let headers = response.headers_mut();
+        self.common(headers, is_api);
+        self.state.cors.decorate(request.get(header::ORIGIN), headers);
+        response
+    }
+
+    /// Of these headers those that do not depend on who asks.
+    fn common(&self, headers: &mut HeaderMap, is_api: bool) {
         if is_api && !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
@@ -231,19 +320,11 @@ impl Edge {
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("loading"))
         };
         headers.insert(LOAD_STATUS, status);
-        self.state.cors.decorate(request.get(header::ORIGIN), headers);
-        response
     }
 
-    fn record(&self, response: Response, asked: &Asked, route: Option<&Arc<str>>) -> Response {
-        if asked.is_api
-            && let Some(route) = route
-        {
-            let took = asked.begun.elapsed();
-            let path = asked.uri.path();
-            self.state.requests.record(route, path, response.status().as_u16(), took, self.state.clock.now());
-        }
-        response
+    fn record(&self, response: &Response, begun: Instant, path: &str, route: &str) {
+        let took = begun.elapsed();
+        self.state.requests.record(route, path, response.status().as_u16(), took, self.state.clock.now());
     }
 }
 
