@@ -64,9 +64,9 @@ soak: ## Hours of proof: kill loops, floods, hostile clients, ten minutes at 100
 fuzz: ## Fuzz every target for SECONDS (default 60) each
 	scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
-bench: ## Measure decoding, the index store, intake and, with DB=FILE, the server on that database
+bench: ## Measure decoding, the index store, intake, live sockets and, with DB=FILE, the server on that database
 	$(CARGO) build --release --locked --bin corescope-cli
-	for what in decode store ingest; do target/release/corescope-cli bench $$what --json; done
+	for what in decode store ingest sockets; do target/release/corescope-cli bench $$what --json; done
 	$(if $(DB),target/release/corescope-cli bench http --json --db "$(DB)",@echo "bench http needs a database: make bench DB=meshcore.db" >&2)
 
 clean:

@@ -6,8 +6,8 @@
 
 pub mod mqtt;
 pub mod network;
-pub mod tls;
 pub mod served;
+pub mod tls;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

@@ -3,6 +3,9 @@
 mod decode;
 mod http;
 mod ingest;
+mod process;
+mod rows;
+mod sockets;
 mod store;
 mod timing;
 
@@ -13,7 +16,8 @@ Examples:
   corescope-cli bench decode
   corescope-cli bench decode --json
   corescope-cli bench store --db meshcore.db
-  corescope-cli bench ingest --json";
+  corescope-cli bench ingest --json
+  corescope-cli bench sockets --json";
 
 /// Measure this machine.
 #[derive(Debug, clap::Args)]
@@ -30,6 +34,8 @@ enum What {
     Decode(decode::Args),
     /// Requests per second and latencies beside a bare server
     Http(http::Args),
+    /// Memory per live socket, and time from a commit to the last of them
+    Sockets(sockets::Args),
     /// Loading, memory and queries of the index store
     Store(store::Args),
     /// Intake from a broker through the commit
@@ -41,6 +47,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
     match args.what {
         What::Decode(args) => decode::run(args, global),
         What::Http(args) => http::run(args, global),
+        What::Sockets(args) => sockets::run(args, global),
         What::Store(args) => store::run(args, global),
         What::Ingest(args) => ingest::run(args, global),
     }

@@ -36,7 +36,8 @@ pub(super) fn start(db: &Path) -> Result<Rows, Failure> {
     Ok(Rows { stop, thread: Some(thread) })
 }
 
-fn add(connection: &Connection, count: u64) -> rusqlite::Result<()> {
+/// Commits the transmission of this number with twenty observations; returns its id.
+pub(super) fn add(connection: &Connection, count: u64) -> rusqlite::Result<i64> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute(
         "INSERT INTO transmissions (raw_hex, hash, first_seen, route_type, payload_type, payload_version, decoded_json, last_seen)
@@ -52,7 +53,8 @@ fn add(connection: &Connection, count: u64) -> rusqlite::Result<()> {
             (id, hop, format!("[\"{hop:02X}\"]")),
         )?;
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(id)
 }
 
 impl Drop for Rows {

@@ -1,17 +1,19 @@
 //! `corescope-cli bench http`: the server beside a bare hyper server that returns the same bytes.
 
 mod bare;
-mod ingest;
 mod paced;
 mod wrk;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use self::wrk::Load;
+use super::process::{Running, Scratch};
+use super::rows;
 use crate::ask::Server;
 use crate::{Exit, Failure, Global};
 
@@ -29,6 +31,9 @@ pub struct Args {
     /// Seconds per measurement
     #[arg(long, value_name = "N", default_value_t = 5)]
     seconds: u64,
+    /// Turns that each server gets; the best counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: u32,
     /// Connections that ask at the same time
     #[arg(long, value_name = "N", default_value_t = 16)]
     connections: usize,
@@ -61,105 +66,97 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
     measure(db, &args)
 }
 
-/// A process that ends with this value.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    /// Starts this program and reads the address out of its first line.
-    fn start(args: &[&str]) -> Result<(Self, String), Failure> {
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let out = child.stdout.take();
-        let running = Self(child);
-        let mut line = String::new();
-        BufReader::new(out.ok_or_else(|| Failure::msg(Exit::Io, "no output"))?).read_line(&mut line)?;
-        let url = line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned);
-        let url = url.ok_or_else(|| Failure::msg(Exit::Failure, format!("{args:?} said {line:?}")))?;
-        Ok((running, url))
-    }
-}
-
-/// A folder that is removed with this value.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+/// Hashes that requests for single packets go round.
+const PACKETS: usize = 1000;
 
 fn measure(db: &Path, args: &Args) -> Result<(), Failure> {
-    let scratch = Scratch(std::env::temp_dir().join(format!("corescope-bench-http-{}", std::process::id())));
-    std::fs::create_dir_all(&scratch.0)?;
-    let copy = scratch.0.join("meshcore.db");
-    std::fs::copy(db, &copy)?;
-    let data = scratch.0.display().to_string();
-    let (_server, url) = Running::start(&["serve", "--listen", "127.0.0.1:0", "--data", &data])?;
+    let scratch = Scratch::new("http")?;
+    std::fs::copy(db, scratch.db())?;
+    let (running, url) = Running::server(scratch.path())?;
     let server = Server::new(&url, Duration::from_mins(1))?;
-    let begun = Instant::now();
-    while server.get("/api/healthz").is_ok_and(|(status, _)| status != 200) {
-        if begun.elapsed() > Duration::from_mins(10) {
-            return Err(Failure::msg(
-                Exit::NotReady,
-                "the server did not load the database within 10 minutes",
-            ));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let newest: Value = serde_json::from_slice(&server.get("/api/packets?limit=1")?.1)?;
-    let hash = newest["packets"][0]["hash"].as_str().unwrap_or("0000000000000000").to_owned();
-    let _rows = ingest::start(&copy)?;
+    let newest: Value = serde_json::from_slice(&server.get(&format!("/api/packets?limit={PACKETS}"))?.1)?;
+    let packets: Vec<String> = newest["packets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|p| Some(format!("/api/packets/{}", p["hash"].as_str()?)))
+        .collect();
+    let Some(packet) = packets.first().cloned() else {
+        return Err(Failure::msg(Exit::Data, "the database holds no packet to ask for"));
+    };
+    let _rows = rows::start(&scratch.db())?;
     let routes = [
-        ("packets", "/api/packets?limit=50".to_owned()),
-        ("packets_grouped", "/api/packets?limit=50&groupByHash=true".to_owned()),
-        ("nodes", "/api/nodes?limit=200".to_owned()),
-        ("packet", format!("/api/packets/{hash}")),
+        ("packets", vec!["/api/packets?limit=50".to_owned()]),
+        ("packets_grouped", vec!["/api/packets?limit=50&groupByHash=true".to_owned()]),
+        ("nodes", vec!["/api/nodes?limit=200".to_owned()]),
+        ("packet", vec![packet]),
+        ("packets_in_turn", packets),
     ];
     let mut results = serde_json::Map::new();
-    for (name, path) in routes {
-        results.insert(name.to_owned(), route(&server, &url, &path, &scratch.0, args)?);
+    for (name, paths) in routes {
+        results.insert(name.to_owned(), route(&running, &url, &paths, scratch.path(), args)?);
     }
     report(&results, args.json)
 }
 
-/// One route: first byte of the first request, rate beside the bare server, latencies at half of
-/// the bare server's share that the server must reach.
-fn route(server: &Server, url: &str, path: &str, scratch: &Path, args: &Args) -> Result<Value, Failure> {
-    let begun = Instant::now();
-    let (status, body) = server.get(path)?;
-    let first_ms = begun.elapsed().as_secs_f64() * 1000.0;
-    if status != 200 {
-        return Err(Failure::msg(Exit::Failure, format!("{path} answered {status}")));
+/// One route: first byte of the first request, rate beside the bare server, latencies of both at
+/// half of the server's rate. The two take turns, and the best of each counts: whatever else the
+/// machine does only takes away.
+fn route(
+    running: &Running,
+    url: &str,
+    paths: &[String],
+    scratch: &Path,
+    args: &Args,
+) -> Result<Value, Failure> {
+    let server = Server::new(url, Duration::from_mins(1))?;
+    let mut bodies = Vec::new();
+    let mut first_ms = Vec::new();
+    for path in paths {
+        let begun = Instant::now();
+        let (status, body) = server.get(path)?;
+        first_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
+        if status != 200 {
+            return Err(Failure::msg(Exit::Failure, format!("{path} answered {status}")));
+        }
+        bodies.push(body);
     }
+    let mean = bodies.iter().map(Vec::len).sum::<usize>() / bodies.len().max(1);
+    let body = bodies.into_iter().min_by_key(|body| body.len().abs_diff(mean)).unwrap_or_default();
     let file = scratch.join("body");
     std::fs::write(&file, &body)?;
-    let file = file.display().to_string();
-    let (bare, bare_url) = Running::start(&["bench", "http", "--bare", &file])?;
-    let bare_rate = wrk::rate(&bare_url, args.connections, args.seconds)?;
-    drop(bare);
-    let rate = wrk::rate(&format!("{url}{path}"), args.connections, args.seconds)?;
-    let (target, seconds) = (format!("{url}{path}"), args.seconds.to_string());
-    let half = format!("{:.0}", (rate / 2.0).max(1.0));
-    let output = Command::new(std::env::current_exe()?)
-        .args(["bench", "http", "--paced", &target, "--rate", &half, "--seconds", &seconds])
-        .output()?;
-    let paced: Value = serde_json::from_slice(&output.stdout)?;
+    let requests = wrk::requests(&scratch.join("requests.lua"), paths)?;
+    let (bare, bare_url) = Running::serving(&["bench", "http", "--bare", &file.display().to_string()])?;
+    let (mut ours, mut theirs) = (Load::default(), Load::default());
+    for _ in 0..args.rounds.max(1) {
+        let load = |server, url| wrk::load(server, url, &requests, args.connections, args.seconds);
+        theirs = theirs.or_better(load(&bare, &bare_url)?);
+        ours = ours.or_better(load(running, url)?);
+    }
+    let half = (ours.rate / 2.0).max(1.0);
+    let path = &paths[0];
     Ok(json!({
         "path": path,
+        "paths": paths.len(),
         "bytes": body.len(),
-        "first_ms": first_ms,
-        "requests_per_s": rate,
-        "bare_requests_per_s": bare_rate,
-        "share": rate / bare_rate,
-        "paced": paced,
+        "first_ms": first_ms.iter().copied().fold(0.0, f64::max),
+        "requests_per_s": ours.rate,
+        "bare_requests_per_s": theirs.rate,
+        "share": ours.rate / theirs.rate,
+        "processor_us": ours.processor_us,
+        "bare_processor_us": theirs.processor_us,
+        "paced": paced(&format!("{url}{path}"), half, args.seconds)?,
+        "bare_paced": paced(&format!("{}{path}", bare_url.trim_end_matches('/')), half, args.seconds)?,
     }))
+}
+
+/// Latencies at a fixed rate, asked by a process of its own.
+fn paced(target: &str, rate: f64, seconds: u64) -> Result<Value, Failure> {
+    let (rate, seconds) = (format!("{rate:.0}"), seconds.to_string());
+    let output = Command::new(std::env::current_exe()?)
+        .args(["bench", "http", "--paced", target, "--rate", &rate, "--seconds", &seconds])
+        .output()?;
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn report(results: &serde_json::Map<String, Value>, as_json: bool) -> Result<(), Failure> {
@@ -170,19 +167,22 @@ fn report(results: &serde_json::Map<String, Value>, as_json: bool) -> Result<(),
     }
     writeln!(
         out,
-        "{:<16} {:>9} {:>9} {:>9} {:>7} {:>9} {:>9}",
-        "route", "first ms", "req/s", "bare", "share", "p50 us", "p99 us"
+        "{:<16} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8} {:>8} {:>8} {:>12}",
+        "route", "first ms", "req/s", "bare", "share", "cpu us", "bare us", "p50 us", "p99 us", "bare p99 us"
     )?;
     for (name, r) in results {
         writeln!(
             out,
-            "{name:<16} {:>9.2} {:>9.0} {:>9.0} {:>6.0}% {:>9.0} {:>9.0}",
+            "{name:<16} {:>9.2} {:>9.0} {:>9.0} {:>6.0}% {:>8.1} {:>8.1} {:>8.0} {:>8.0} {:>12.0}",
             r["first_ms"].as_f64().unwrap_or_default(),
             r["requests_per_s"].as_f64().unwrap_or_default(),
             r["bare_requests_per_s"].as_f64().unwrap_or_default(),
             r["share"].as_f64().unwrap_or_default() * 100.0,
+            r["processor_us"].as_f64().unwrap_or_default(),
+            r["bare_processor_us"].as_f64().unwrap_or_default(),
             r["paced"]["p50_us"].as_f64().unwrap_or_default(),
             r["paced"]["p99_us"].as_f64().unwrap_or_default(),
+            r["bare_paced"]["p99_us"].as_f64().unwrap_or_default(),
         )?;
     }
     Ok(())
