@@ -289,7 +289,7 @@ fn routes() -> Vec<(String, &'static [&'static str], bool, Value)> {
             false,
             json!({
                 "since": "s", "until": "s", "step": "i", "total": {"*": "any"}, "lines": [{"*": "any"}],
-                "completeness": [{"*": "any"}], "balanced": "b"
+                "completeness": [{"*": "any"}], "sources": [{"*": "any"}], "balanced": "b"
             }),
         ),
         (

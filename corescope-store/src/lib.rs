@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+#[cfg(feature = "write")]
+mod completeness;
 pub mod copy;
 pub mod db;
 pub mod dump;

@@ -239,17 +239,19 @@ fn old_metrics_and_dropped_packets_go_to_the_second() {
         )
         .unwrap();
         sql.execute(
-            "INSERT INTO cs_completeness VALUES (?1, ?2, 1, NULL, NULL, 'none')",
+            "INSERT INTO cs_completeness(hour, observer, received, basis) VALUES (?1, ?2, 1, 'none')",
             (at, id.to_string()),
         )
         .unwrap();
+        sql.execute("INSERT INTO cs_outages VALUES (?2, ?1 - 9, ?1, 0)", (at, id.to_string())).unwrap();
     }
-    assert_eq!(run(&place, &mut writer, Job::PruneMetrics, T0), 4);
+    assert_eq!(run(&place, &mut writer, Job::PruneMetrics, T0), 5);
     for (table, column) in [
         ("observer_metrics", "observer_id"),
         ("dropped_packets", "hash"),
         ("cs_ledger", "observer"),
         ("cs_completeness", "observer"),
+        ("cs_outages", "source"),
     ] {
         assert_eq!(place.rows(&format!("SELECT {column} FROM {table}")), ["2"], "{table}");
     }

@@ -102,10 +102,10 @@ impl Ingestor {
         let desk = Arc::new(WriterDesk::new(slow_writer_ms()));
         let level = Arc::clone(intake.level());
         let batching = Batching { window: Duration::from_millis(config.db.batch_ms), most: MOST };
-        let upkeep = Upkeep::new(Plan::of(config, &setup.place.paths), setup.place.paths.db.clone());
+        let roster = Arc::new(Roster::new(writer.sources_alive()?));
+        let upkeep = Upkeep::new(Plan::of(config, &setup.place.paths), Arc::clone(&roster));
         let writer = writing::start(writer, outlet, batching, Arc::clone(&desk), upkeep, Handle::current())
             .context("cannot start the writer's thread")?;
-        let roster = Arc::new(Roster::default());
         let stop = CancellationToken::new();
         let mut sources =
             Sources::new(intake.clone(), Arc::clone(&shared), Arc::clone(&roster), stop.clone(), setup.grace);

@@ -9,7 +9,7 @@
 
 mod account;
 pub mod clock;
-mod completeness;
+mod connections;
 mod counters;
 mod file;
 mod ingestor;

@@ -16,16 +16,27 @@ use super::shared::Shared;
 #[derive(Debug, Default)]
 pub struct Roster {
     statuses: Mutex<Vec<Arc<SourceStatus>>>,
+    /// Until when each was connected in an earlier process, unix seconds.
+    alive_before: Mutex<BTreeMap<String, i64>>,
 }
 
 impl Roster {
+    /// Nobody yet. `alive_before` tells until when each source was connected in an earlier process, unix seconds.
+    pub fn new(alive_before: BTreeMap<String, i64>) -> Self {
+        Self { statuses: Mutex::default(), alive_before: Mutex::new(alive_before) }
+    }
+
     /// Every source that runs, by name.
     pub fn statuses(&self) -> Vec<Arc<SourceStatus>> {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Adds a source that is none of the configured brokers (the endpoint).
+    /// Adds a source.
     pub fn add(&self, status: Arc<SourceStatus>) {
+        let before = self.alive_before.lock().unwrap_or_else(PoisonError::into_inner).remove(&status.name);
+        if let Some(until) = before {
+            status.was_alive(until);
+        }
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner).push(status);
     }
 

@@ -1,23 +1,25 @@
 //! What the writer's thread does between batches, besides storing messages: one bounded step of a job at a time.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use corescope_store::jobs::{Job, JobStatus, Jobs, Next, Now, Plan};
+use corescope_store::jobs::{COMPLETENESS_SUMMARY, Job, JobStatus, Jobs, Next, Now, Plan};
 use corescope_store::write::Writer;
+use serde_json::Value;
 
 use super::clock::{now_ms, steady_ms};
-use super::completeness;
+use super::connections::Connections;
 use super::perf::Perf;
+use super::sources::Roster;
 
 /// The writer's other duties.
 pub struct Upkeep {
     jobs: Jobs,
     /// Nothing is due before, by the steady clock, seconds.
     not_before: i64,
-    database: PathBuf,
-    /// When completeness is looked at again, by the steady clock, seconds.
-    next_estimate: i64,
+    connections: Connections,
+    /// Runs of the estimate whose result is known.
+    estimates: u64,
 }
 
 fn now() -> Now {
@@ -36,9 +38,10 @@ pub struct JobView {
 }
 
 impl Upkeep {
-    /// Scheduled from now.
-    pub fn new(plan: Plan, database: PathBuf) -> Self {
-        Self { jobs: Jobs::new(plan, now()), not_before: 0, database, next_estimate: 0 }
+    /// Scheduled from now; the connections of these sources are noted.
+    pub fn new(plan: Plan, roster: Arc<Roster>) -> Self {
+        let jobs = Jobs::new(plan, now());
+        Self { jobs, not_before: 0, connections: Connections::new(roster), estimates: u64::MAX }
     }
 
     /// Takes other settings.
@@ -53,11 +56,8 @@ impl Upkeep {
         if now.steady < self.not_before {
             return false;
         }
-        if now.steady >= self.next_estimate {
-            let started = Instant::now();
-            let more = completeness::step(writer, &self.database, now.unix);
-            perf.record("completeness", 0.0, started.elapsed().as_secs_f64() * 1000.0);
-            self.next_estimate = if more { now.steady } else { now.steady + 60 };
+        if let Err(error) = self.connections.note(writer, now) {
+            tracing::warn!(%error, "cannot note which sources are connected; tried again");
         }
         let component = self.jobs.running().map(Job::name);
         let started = Instant::now();
@@ -73,6 +73,17 @@ impl Upkeep {
                 false
             }
         }
+    }
+
+    /// By source, how complete the newest full hour is; `None` when that is known already.
+    pub fn new_completeness(&mut self, writer: &Writer) -> Option<Value> {
+        let runs = self.jobs.status().get(&Job::Completeness).map_or(0, |status| status.runs);
+        if runs == self.estimates {
+            return None;
+        }
+        self.estimates = runs;
+        let text = writer.state(COMPLETENESS_SUMMARY).ok().flatten()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Every job that has run or runs.

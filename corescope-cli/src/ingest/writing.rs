@@ -10,6 +10,7 @@ use corescope_store::tail::Wake;
 use corescope_store::write::{
     Accepted, Backfills, Counters as Written, Outcome, Refused, Rules, WriteError, Writer,
 };
+use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::account::Account;
@@ -51,6 +52,8 @@ pub struct WriterDesk {
     new_wake: Mutex<Option<Wake>>,
     new_plan: Mutex<Option<Plan>>,
     jobs: Mutex<Vec<JobView>>,
+    /// How complete the newest full hour is, by source.
+    completeness: Mutex<Value>,
     /// How long the parts of the writer hold it.
     pub perf: Perf,
     /// What became of every committed message, by source.
@@ -72,6 +75,11 @@ impl WriterDesk {
     /// Every job that has run or runs.
     pub fn jobs(&self) -> Vec<JobView> {
         lock(&self.jobs).clone()
+    }
+
+    /// By source, how complete the newest full hour is; null while nothing is known.
+    pub fn completeness(&self) -> Value {
+        lock(&self.completeness).clone()
     }
 
     /// Totals of the writer.
@@ -194,6 +202,9 @@ impl Writing {
             }
             more_to_do = self.upkeep.step(&mut self.writer, &self.desk.perf);
             *lock(&self.desk.jobs) = self.upkeep.view();
+            if let Some(known) = self.upkeep.new_completeness(&self.writer) {
+                *lock(&self.desk.completeness) = known;
+            }
             *lock(&self.desk.written) = self.writer.counters();
             *lock(&self.desk.backfills) = self.writer.backfills();
         }

@@ -3,8 +3,8 @@
 use super::plan::Plan;
 use super::work::Work;
 use super::{
-    blacklist, changes, checkpoint, edges, ledger, metrics, migration, multibyte, neighbours, nodes,
-    observers, packets, prune_requests, receptions, redecrypt, vacuum,
+    blacklist, changes, checkpoint, completeness, edges, ledger, metrics, migration, multibyte, neighbours,
+    nodes, observers, packets, prune_requests, receptions, redecrypt, vacuum,
 };
 
 /// A duty of the ingestor.
@@ -43,6 +43,8 @@ pub enum Job {
     TrimChanges,
     /// The log is moved into the file.
     Checkpoint,
+    /// How much of what observers heard arrived.
+    Completeness,
 }
 
 const MINUTE: i64 = 60;
@@ -70,7 +72,7 @@ pub(super) enum Schedule {
 
 impl Job {
     /// All of them, in the order in which those that are due together run.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Migrate,
         Self::Blacklist,
         Self::PruneRequests,
@@ -82,6 +84,7 @@ impl Job {
         Self::PruneReceptions,
         Self::PrunePackets,
         Self::PruneEdges,
+        Self::Completeness,
         Self::FoldLedger,
         Self::TrimChanges,
         Self::Redecrypt,
@@ -108,6 +111,7 @@ impl Job {
             Self::FoldLedger => "fold-ledger",
             Self::TrimChanges => "trim-changes",
             Self::Checkpoint => "checkpoint",
+            Self::Completeness => "completeness",
         }
     }
 
@@ -132,6 +136,7 @@ impl Job {
             Self::FoldLedger => "sum up minutes of the ledger to hours after two days",
             Self::TrimChanges => "delete old notices of changes",
             Self::Checkpoint => "move the write-ahead log into the file",
+            Self::Completeness => "estimate how much of what observers heard arrived",
         }
     }
 
@@ -154,6 +159,7 @@ impl Job {
             Self::FoldLedger => Schedule::Every { first: 3 * MINUTE, then: HOUR },
             Self::TrimChanges => Schedule::Every { first: 10 * MINUTE, then: 10 * MINUTE },
             Self::Checkpoint => Schedule::Every { first: 30, then: 10 * MINUTE },
+            Self::Completeness => Schedule::Every { first: MINUTE, then: 15 * MINUTE },
             // The runner asks for it after a job that deleted rows.
             Self::Vacuum | Self::Redecrypt => Schedule::OnRequest,
         }
@@ -189,7 +195,10 @@ impl Job {
 
     /// Whether its runs are worth a row in `cs_jobs` even if they changed nothing.
     pub(super) fn is_rare(self) -> bool {
-        !matches!(self, Self::Neighbours | Self::PruneRequests | Self::Multibyte | Self::Checkpoint)
+        !matches!(
+            self,
+            Self::Neighbours | Self::PruneRequests | Self::Multibyte | Self::Checkpoint | Self::Completeness
+        )
     }
 
     pub(super) fn start(self, _plan: &Plan) -> Box<dyn Work> {
@@ -210,6 +219,7 @@ impl Job {
             Self::FoldLedger => Box::new(ledger::FoldLedger::default()),
             Self::TrimChanges => Box::new(changes::TrimChanges),
             Self::Checkpoint => Box::new(checkpoint::Checkpoint),
+            Self::Completeness => Box::new(completeness::Completeness::default()),
         }
     }
 }

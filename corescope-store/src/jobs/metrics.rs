@@ -1,4 +1,4 @@
-//! Old observer metrics, dropped packets, ledger lines and completeness are deleted.
+//! Old observer metrics, dropped packets, ledger lines, completeness and outages are deleted.
 
 use corescope_core::time::{rfc3339, sqlite_datetime};
 use rusqlite::params;
@@ -35,14 +35,15 @@ impl Work for PruneMetrics {
                    (SELECT start, span, source, observer FROM cs_ledger WHERE start < ?1 LIMIT ?2)",
                 params![before, CHUNK as i64],
             ),
-            _ => db.execute(
+            3 => db.execute(
                 "DELETE FROM cs_completeness WHERE (hour, observer) IN
                    (SELECT hour, observer FROM cs_completeness WHERE hour < ?1 LIMIT ?2)",
                 params![before, CHUNK as i64],
             ),
+            _ => db.execute("DELETE FROM cs_outages WHERE until < ?1", [before]),
         })?;
         Ok(match step {
-            Step::Done(deleted) if table < 3 => {
+            Step::Done(deleted) if table < 4 => {
                 self.table += 1;
                 Step::More(deleted)
             }

@@ -10,6 +10,7 @@ mod blacklist;
 mod changes;
 mod checkpoint;
 mod clock;
+mod completeness;
 mod edges;
 mod job;
 mod ledger;
@@ -30,6 +31,7 @@ mod vacuum;
 mod work;
 
 pub use clock::Now;
+pub use completeness::COMPLETENESS_SUMMARY;
 pub use job::Job;
 pub use plan::Plan;
 pub use requests::{MaintainAnswer, MaintainError, ask, read_answer};

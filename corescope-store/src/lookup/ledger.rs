@@ -1,5 +1,5 @@
-//! The account of every message (`cs_ledger`) and how complete it is (`cs_completeness`). Files that our ingestor
-//! never wrote have neither table: then there are no rows.
+//! The account of every message (`cs_ledger`), how complete it is (`cs_completeness`) and when its sources were not
+//! connected (`cs_outages`). Files that our ingestor never wrote have none of the tables: then there are no rows.
 
 use rusqlite::Connection;
 
@@ -54,8 +54,25 @@ pub struct CompletenessRow {
     pub expected: Option<i64>,
     /// received ÷ expected, at most 1.
     pub ratio: Option<f64>,
-    /// What the estimate rests on.
+    /// What the estimate rests on: `counters`, `neighbours`, `reconnects`, `gaps`, joined by `+`; or `none`.
     pub basis: String,
+    /// Seconds of the hour that the row is about: fewer while the hour runs.
+    pub covered: i64,
+    /// JSON object of what each kind of evidence says.
+    pub evidence: Option<String>,
+}
+
+/// A time in which a source was not connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutageRow {
+    /// The source.
+    pub source: String,
+    /// Its start, unix seconds.
+    pub start: i64,
+    /// Its end, unix seconds.
+    pub until: i64,
+    /// Whether the broker still had our session afterwards.
+    pub resumed: bool,
 }
 
 /// Lines of the account, oldest first.
@@ -98,10 +115,12 @@ pub fn completeness(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec
     if !has_table(c, "cs_completeness")? {
         return Ok(Vec::new());
     }
-    c.prepare_cached(
-        "SELECT hour, observer, received, expected, ratio, basis FROM cs_completeness \
+    // Files that an earlier version wrote lack the two columns.
+    let rest = if has_column(c, "cs_completeness", "evidence")? { "covered, evidence" } else { "3600, NULL" };
+    c.prepare_cached(&format!(
+        "SELECT hour, observer, received, expected, ratio, basis, {rest} FROM cs_completeness \
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR lower(observer) = lower(?3)) ORDER BY hour, observer",
-    )?
+    ))?
     .query_map((q.since.div_euclid(3600) * 3600, q.until, q.observer), |r| {
         Ok(CompletenessRow {
             hour: r.get(0)?,
@@ -110,13 +129,56 @@ pub fn completeness(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec
             expected: r.get(3)?,
             ratio: r.get(4)?,
             basis: r.get(5)?,
+            covered: r.get(6)?,
+            evidence: r.get(7)?,
         })
+    })?
+    .collect()
+}
+
+/// Observers and how complete their newest full hour is, the least complete first.
+///
+/// # Errors
+///
+/// What SQLite says.
+pub fn least_complete(c: &Connection, most: u32) -> rusqlite::Result<Vec<(String, f64)>> {
+    if !has_table(c, "cs_completeness")? {
+        return Ok(Vec::new());
+    }
+    c.prepare_cached(
+        "SELECT observer, ratio FROM cs_completeness WHERE ratio IS NOT NULL AND hour = \
+           (SELECT CAST(value AS INTEGER) - 3600 FROM cs_state WHERE key = 'completeness_until') \
+         ORDER BY ratio, observer LIMIT ?1",
+    )?
+    .query_map([most], |r| Ok((r.get(0)?, r.get(1)?)))?
+    .collect()
+}
+
+/// Outages that touch the time of the query, by source, oldest first. `observer` of the query is not looked at.
+///
+/// # Errors
+///
+/// What SQLite says.
+pub fn outages(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<OutageRow>> {
+    if !has_table(c, "cs_outages")? {
+        return Ok(Vec::new());
+    }
+    c.prepare_cached(
+        "SELECT source, start, until, resumed FROM cs_outages \
+         WHERE until > ?1 AND start < ?2 AND (?3 IS NULL OR source = ?3) ORDER BY source, start LIMIT 10000",
+    )?
+    .query_map((q.since, q.until, q.source), |r| {
+        Ok(OutageRow { source: r.get(0)?, start: r.get(1)?, until: r.get(2)?, resumed: r.get(3)? })
     })?
     .collect()
 }
 
 fn has_table(c: &Connection, name: &str) -> rusqlite::Result<bool> {
     c.prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?.exists([name])
+}
+
+fn has_column(c: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
+    c.prepare_cached("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")?.exists([table, column])
 }
 
 #[cfg(test)]
@@ -128,6 +190,31 @@ mod tests {
         let c = Connection::open_in_memory().unwrap();
         let q = LedgerQuery { since: 0, until: i64::MAX, source: None, observer: None };
         assert!(ledger(&c, &q).unwrap().is_empty() && completeness(&c, &q).unwrap().is_empty());
+        assert!(outages(&c, &q).unwrap().is_empty() && least_complete(&c, 9).unwrap().is_empty());
+    }
+
+    #[test]
+    fn completeness_of_an_earlier_version_is_read_too() {
+        let c = Connection::open_in_memory().unwrap();
+        c.execute_batch(
+            "CREATE TABLE cs_completeness (hour INTEGER, observer TEXT, received INTEGER, expected INTEGER, ratio REAL, basis TEXT);
+             INSERT INTO cs_completeness VALUES (0, 'A', 1, 2, 0.5, 'counters'), (0, 'B', 1, NULL, NULL, 'none');
+             CREATE TABLE cs_state (key TEXT, value TEXT);
+             INSERT INTO cs_state VALUES ('completeness_until', '3600');",
+        )
+        .unwrap();
+        let q = LedgerQuery { since: 0, until: i64::MAX, source: None, observer: None };
+        let rows = completeness(&c, &q).unwrap();
+        assert_eq!((rows.len(), rows[0].covered, rows[0].evidence.as_deref()), (2, 3600, None));
+        assert_eq!(least_complete(&c, 9).unwrap(), [("A".to_owned(), 0.5)]);
+        c.execute_batch(
+            "ALTER TABLE cs_completeness ADD COLUMN covered INTEGER NOT NULL DEFAULT 3600;
+             ALTER TABLE cs_completeness ADD COLUMN evidence TEXT;
+             UPDATE cs_completeness SET covered = 60, evidence = '{}' WHERE observer = 'A';",
+        )
+        .unwrap();
+        let rows = completeness(&c, &q).unwrap();
+        assert_eq!((rows[0].covered, rows[0].evidence.as_deref()), (60, Some("{}")));
     }
 
     #[test]

@@ -15,7 +15,9 @@ mod receptions;
 pub use backup::backup;
 pub use dropped::{Dropped, DroppedQuery, dropped, dropped_count};
 pub use figures::{FileFigures, RowCounts, figures, row_counts};
-pub use ledger::{CompletenessRow, LedgerLine, LedgerQuery, completeness, ledger};
+pub use ledger::{
+    CompletenessRow, LedgerLine, LedgerQuery, OutageRow, completeness, least_complete, ledger, outages,
+};
 pub use metrics::{BatterySample, MetricRow, battery, metrics, metrics_since};
 pub use reader::{LookupError, Reader};
 pub use receptions::{

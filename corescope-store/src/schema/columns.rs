@@ -92,4 +92,6 @@ const COLUMNS: &[ColumnSpec] = &[
     column("observations", "path_json", "TEXT"),
     column("observations", "resolved_path", "TEXT"),
     column("observations", "raw_hex", "TEXT"),
+    column("cs_completeness", "covered", "INTEGER NOT NULL DEFAULT 3600"),
+    column("cs_completeness", "evidence", "TEXT"),
 ];

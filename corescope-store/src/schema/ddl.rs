@@ -148,11 +148,35 @@ pub(crate) const TABLES: &[TableSpec] = &[
         suffix: " WITHOUT ROWID",
     },
     // How much of what an observer heard in an hour (unix seconds of its start) reached us.
-    // `expected` and `ratio` are NULL where nothing allows an estimate; `basis` names the method.
+    // `expected` and `ratio` are NULL where nothing allows an estimate; `basis` names the kinds of evidence
+    // (`counters`, `neighbours`, `reconnects`, `gaps`, joined by +, or `none`), `evidence` is a JSON object of what
+    // each says. `covered` is how much of the hour the row is about, seconds: less while the hour runs.
     TableSpec {
         name: "cs_completeness",
         body: "hour INTEGER NOT NULL, observer TEXT NOT NULL, received INTEGER NOT NULL, expected INTEGER, \
-               ratio REAL, basis TEXT NOT NULL, PRIMARY KEY (hour, observer)",
+               ratio REAL, basis TEXT NOT NULL, covered INTEGER NOT NULL DEFAULT 3600, evidence TEXT, \
+               PRIMARY KEY (hour, observer)",
+        suffix: " WITHOUT ROWID",
+    },
+    // What is usual for an observer in an hour, learned by the estimate of completeness. `learned` is the last hour
+    // (unix seconds); `peers` a JSON array of observers (their rows) and how much is shared with them.
+    TableSpec {
+        name: "cs_observer_usual",
+        body: "observer TEXT PRIMARY KEY, learned INTEGER NOT NULL, hours INTEGER NOT NULL, packets REAL NOT NULL, \
+               messages REAL NOT NULL, peers TEXT NOT NULL",
+        suffix: " WITHOUT ROWID",
+    },
+    // Until when each source is known to have been connected (unix seconds), and when it was not in between.
+    // `resumed` is 1 where the broker still had our session afterwards.
+    TableSpec {
+        name: "cs_sources",
+        body: "source TEXT PRIMARY KEY, alive_until INTEGER NOT NULL",
+        suffix: " WITHOUT ROWID",
+    },
+    TableSpec {
+        name: "cs_outages",
+        body: "source TEXT NOT NULL, start INTEGER NOT NULL, until INTEGER NOT NULL, resumed INTEGER NOT NULL, \
+               PRIMARY KEY (source, start)",
         suffix: " WITHOUT ROWID",
     },
     // When the observer itself says it heard the packet (unix ms), where its clock has proven

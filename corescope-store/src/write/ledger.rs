@@ -41,23 +41,6 @@ pub enum RefusedKind {
     Duplicate,
 }
 
-/// How much of what an observer heard in an hour reached us.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Completeness {
-    /// Start of the hour, unix seconds.
-    pub hour: i64,
-    /// The observer's id.
-    pub observer: String,
-    /// Packets received from it in that hour.
-    pub received: u64,
-    /// Packets that it heard, as far as can be told.
-    pub expected: Option<u64>,
-    /// received ÷ expected, at most 1.
-    pub ratio: Option<f64>,
-    /// What the estimate rests on: `counters`, `neighbours`, `gaps`, `none`.
-    pub basis: Cow<'static, str>,
-}
-
 /// One line of the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -180,24 +163,4 @@ fn merge_detail(before: Option<&str>, more: &BTreeMap<Cow<'static, str>, u64>) -
         *sum.entry(reason.clone()).or_default() += count;
     }
     serde_json::to_string(&sum).unwrap_or_else(|_| "{}".to_owned())
-}
-
-/// Stores estimates of completeness; a later one for the same hour replaces the earlier.
-pub(crate) fn write_completeness(connection: &Connection, rows: &[Completeness]) -> rusqlite::Result<()> {
-    for row in rows {
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO cs_completeness(hour, observer, received, expected, ratio, basis)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                row.hour,
-                row.observer,
-                row.received as i64,
-                row.expected.map(|e| e as i64),
-                row.ratio,
-                row.basis
-            ])?;
-    }
-    Ok(())
 }

@@ -16,7 +16,7 @@ use super::batch::{Batch, Books};
 use super::changes::Changes;
 use super::counters::Counters;
 use super::error::{Doing, WriteError};
-use super::ledger::{Completeness, Ledger, Refused, write_completeness};
+use super::ledger::{Ledger, Refused};
 use super::lock::WriterLock;
 use super::outcome::{BatchReport, Outcome, Rejected};
 use super::rules::{Options, Rules};
@@ -181,15 +181,6 @@ impl Writer {
             }
         }
         Ok(report)
-    }
-
-    /// Stores estimates of completeness.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`]; nothing was stored.
-    pub fn completeness(&mut self, rows: &[Completeness]) -> Result<(), WriteError> {
-        self.write("cannot write completeness", |db| write_completeness(db, rows))
     }
 
     /// Reads a value of `cs_state`.

@@ -32,6 +32,32 @@ pub struct SourceStatus {
     granted_qos: AtomicI64,
     last_error: Mutex<Option<String>>,
     recent: Mutex<Recent>,
+    outages: Mutex<Outages>,
+}
+
+/// Outages that are kept until somebody takes them; beyond, two become one.
+const MOST_OUTAGES: usize = 256;
+
+/// When the source was not connected.
+#[derive(Debug, Default)]
+struct Outages {
+    /// The one that lasts, unix seconds.
+    since: Option<i64>,
+    /// Start, end, and whether the broker still had our session.
+    ended: VecDeque<(i64, i64, bool)>,
+}
+
+impl Outages {
+    fn end(&mut self, until: i64, resumed: bool) {
+        let Some(since) = self.since.take() else { return };
+        if self.ended.len() >= MOST_OUTAGES
+            && let Some((_, last, was_resumed)) = self.ended.back_mut()
+        {
+            (*last, *was_resumed) = (until, resumed);
+        } else {
+            self.ended.push_back((since, until, resumed));
+        }
+    }
 }
 
 /// What we ask a broker for.
@@ -97,6 +123,35 @@ impl SourceStatus {
             granted_qos: AtomicI64::new(-1),
             last_error: Mutex::new(None),
             recent: Mutex::default(),
+            outages: Mutex::default(),
+        }
+    }
+
+    /// It was connected last at this time (unix seconds), in an earlier process.
+    pub fn was_alive(&self, until: i64) {
+        let mut outages = lock(&self.outages);
+        let first = self.last_connect_ms.load(Ordering::Relaxed);
+        outages.since.get_or_insert(until);
+        if first != 0 {
+            outages.end(first.div_euclid(1000), false);
+        }
+    }
+
+    /// Outages that are over, each once: start and end (unix seconds), and whether the broker still had our session.
+    pub fn take_outages(&self) -> Vec<(i64, i64, bool)> {
+        lock(&self.outages).ended.drain(..).collect()
+    }
+
+    /// Whether the connection stands.
+    pub fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    fn lost(&self, now_ms: i64) {
+        if self.connected.swap(false, Ordering::Relaxed) {
+            self.last_disconnect_ms.store(now_ms, Ordering::Relaxed);
+            self.disconnects.fetch_add(1, Ordering::Relaxed);
+            lock(&self.outages).since = Some(now_ms.div_euclid(1000));
         }
     }
 
@@ -125,6 +180,7 @@ impl SourceStatus {
         self.last_connect_ms.store(now_ms, Ordering::Relaxed);
         self.came_ms.store(steady_ms(), Ordering::Relaxed);
         self.connects.fetch_add(1, Ordering::Relaxed);
+        lock(&self.outages).end(now_ms.div_euclid(1000), session_present);
         if session_present {
             self.resumed.fetch_add(1, Ordering::Relaxed);
         }
@@ -139,10 +195,7 @@ impl SourceStatus {
 
     /// The connection is lost, or could not be made.
     pub fn failed(&self, now_ms: i64, error: &str) {
-        if self.connected.swap(false, Ordering::Relaxed) {
-            self.last_disconnect_ms.store(now_ms, Ordering::Relaxed);
-            self.disconnects.fetch_add(1, Ordering::Relaxed);
-        }
+        self.lost(now_ms);
         *lock(&self.last_error) = Some(error.to_owned());
         metrics::counter!("corescope_source_failures_total", "source" => self.name.clone()).increment(1);
         metrics::gauge!("corescope_source_connected", "source" => self.name.clone()).set(0.0);
@@ -150,10 +203,7 @@ impl SourceStatus {
 
     /// We ended the connection ourselves.
     pub fn closed(&self, now_ms: i64) {
-        if self.connected.swap(false, Ordering::Relaxed) {
-            self.last_disconnect_ms.store(now_ms, Ordering::Relaxed);
-            self.disconnects.fetch_add(1, Ordering::Relaxed);
-        }
+        self.lost(now_ms);
         metrics::gauge!("corescope_source_connected", "source" => self.name.clone()).set(0.0);
     }
 
@@ -262,6 +312,31 @@ mod tests {
         assert!(good.may_lose().unwrap().contains("grants QoS 0"));
         assert!(source(0, false).may_lose().unwrap().contains("qos is 0"));
         assert!(source(1, true).to_json(0)["mayLose"].as_str().unwrap().contains("cleanSession"));
+    }
+
+    #[test]
+    fn outages_are_told_once() {
+        let status = SourceStatus::new("a", "b");
+        status.was_alive(50);
+        assert_eq!(status.take_outages(), []);
+        status.connected(100_000, true);
+        assert_eq!(status.take_outages(), [(50, 100, true)]);
+        status.failed(200_000, "gone");
+        status.failed(201_000, "still gone");
+        status.connected(260_000, false);
+        assert_eq!(status.take_outages(), [(200, 260, false)]);
+        assert_eq!(status.take_outages(), []);
+        for second in 0..1_000 {
+            status.closed(300_000 + second * 10_000);
+            status.connected(305_000 + second * 10_000, false);
+        }
+        let outages = status.take_outages();
+        assert_eq!(outages.len(), MOST_OUTAGES);
+        assert_eq!(outages.last().map(|outage| outage.1), Some(10_295));
+        let endpoint = SourceStatus::new("endpoint", "b");
+        endpoint.connected(9_000, false);
+        endpoint.was_alive(2);
+        assert_eq!(endpoint.take_outages(), [(2, 9, false)]);
     }
 
     #[test]

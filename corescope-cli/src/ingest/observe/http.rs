@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use corescope_core::config::printable;
+use corescope_store::db;
+use corescope_store::lookup::least_complete;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -14,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -71,6 +74,10 @@ fn describe() {
         "corescope_write_errors_total",
         "Batches that could not be committed at the first try"
     );
+    metrics::describe_gauge!(
+        "corescope_completeness_ratio",
+        "Share of what the observers of a source heard in the newest full hour that arrived"
+    );
     metrics::describe_counter!("corescope_source_connects_total", "Connections made to a source");
     metrics::describe_counter!("corescope_source_failures_total", "Connections lost or not made");
     metrics::describe_counter!("corescope_source_silences_total", "Times a connected source fell silent");
@@ -90,6 +97,11 @@ pub trait Probe: Send + Sync + 'static {
     /// Sets the figures that are levels, not events, to what they are now.
     fn refresh(&self);
 
+    /// Figures whose labels come from outside, as text: the recorder would keep each series for ever.
+    fn more(&self) -> String {
+        String::new()
+    }
+
     /// Why the process does not do its work; empty when it does.
     fn reasons(&self) -> Vec<String>;
 }
@@ -97,6 +109,11 @@ pub trait Probe: Send + Sync + 'static {
 impl Probe for Observed {
     fn refresh(&self) {
         refresh(self);
+    }
+
+    fn more(&self) -> String {
+        let known = db::open_read(&self.database).ok().and_then(|c| least_complete(&c, OBSERVERS).ok());
+        completeness_text(&known.unwrap_or_default())
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -181,7 +198,8 @@ fn answer(
     match request.uri().path() {
         "/metrics" => {
             probe.refresh();
-            text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", recorder.render())
+            let body = recorder.render() + &probe.more();
+            text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body)
         }
         "/livez" => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
         "/readyz" => {
@@ -207,6 +225,25 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Full<B
     response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     response.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
     response
+}
+
+/// Observers that are told one by one, the least complete first.
+const OBSERVERS: u32 = 1_000;
+
+fn completeness_text(observers: &[(String, f64)]) -> String {
+    let name = "corescope_observer_completeness_ratio";
+    let mut out = String::new();
+    if !observers.is_empty() {
+        out = format!(
+            "# HELP {name} Share of what an observer heard in the newest full hour that arrived; the {OBSERVERS} least complete\n\
+             # TYPE {name} gauge\n"
+        );
+    }
+    for (observer, ratio) in observers {
+        let label = printable(observer).replace('\\', "\\\\").replace('"', "\\\"");
+        out.push_str(&format!("{name}{{observer=\"{label}\"}} {ratio}\n"));
+    }
+    out
 }
 
 /// Figures that are levels, not events, taken when somebody asks.
@@ -245,6 +282,22 @@ fn refresh(observed: &Observed) {
         metrics::gauge!("corescope_source_last_message_timestamp_seconds", "source" => source)
             .set(figures.last_message_ms.unwrap_or_default() as f64 / 1000.0);
     }
+    if let Value::Object(sources) = observed.desk.completeness() {
+        for (source, known) in sources {
+            let figure = |name: &str| known.get(name).and_then(Value::as_f64);
+            for (name, what) in [
+                ("ratio", "corescope_completeness_ratio"),
+                ("expected", "corescope_completeness_expected_packets"),
+                ("received", "corescope_completeness_received_packets"),
+                ("observers", "corescope_completeness_observers"),
+                ("estimated", "corescope_completeness_estimated_observers"),
+            ] {
+                if let Some(value) = figure(name) {
+                    metrics::gauge!(what, "source" => source.clone()).set(value);
+                }
+            }
+        }
+    }
     for (reason, count) in observed.shared.counters.bad_counts() {
         metrics::counter!("corescope_bad_total", "reason" => reason).absolute(count);
     }
@@ -256,5 +309,20 @@ fn refresh(observed: &Observed) {
         path.push(suffix);
         let size = std::fs::metadata(path).map_or(0, |about| about.len());
         metrics::gauge!("corescope_file_bytes", "file" => name).set(size as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observers_are_labels_whatever_they_are_called() {
+        assert_eq!(completeness_text(&[]), "");
+        let text = completeness_text(&[("A1".into(), 0.5), ("a \"b\\\n".into(), 1.0)]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert_eq!(lines[2], r#"corescope_observer_completeness_ratio{observer="A1"} 0.5"#);
+        assert!(lines[3].starts_with(r#"corescope_observer_completeness_ratio{observer="a \"b\\"#), "{text}");
     }
 }

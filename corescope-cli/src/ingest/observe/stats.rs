@@ -70,6 +70,7 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "procIO": disk.sample(now),
         "writer_perf": observed.desk.perf.to_json(),
         "ledger": ledger(observed, now),
+        "completeness": completeness(observed),
         "jobs": observed.desk.jobs().iter().map(job_json).collect::<Vec<_>>(),
         "source_liveness": liveness,
         "source_statuses": statuses.iter().map(|status| status.to_json(now)).collect::<Vec<_>>(),
@@ -123,6 +124,14 @@ fn ledger(observed: &Observed, now: i64) -> Value {
         out.entry(source.to_string()).or_insert_with(|| line.to_json(line.total()));
     }
     Value::Object(out)
+}
+
+/// How complete the newest full hour is, by source.
+fn completeness(observed: &Observed) -> Value {
+    match observed.desk.completeness() {
+        known @ Value::Object(_) => known,
+        _ => json!({}),
+    }
 }
 
 fn job_json(view: &JobView) -> Value {

@@ -71,6 +71,15 @@ impl Writer {
         self.books_are_stale = true;
     }
 
+    /// One short look of a job into the file, without the write lock.
+    pub(crate) fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, WriteError> {
+        work(&self.db).doing(doing)
+    }
+
     /// One short transaction of a job.
     pub(crate) fn write<T>(
         &mut self,

@@ -1663,8 +1663,15 @@ export interface components {
         };
         /** @description How much of what an observer heard in an hour arrived. */
         CompletenessView: {
-            /** @description What the estimate rests on. */
+            /** @description What the estimate rests on: `counters`, `neighbours`, `reconnects`, `gaps`, joined by `+`; or `none`. */
             basis: string;
+            /**
+             * Format: int64
+             * @description Seconds of the hour that this is about: fewer while the hour runs.
+             */
+            covered: number;
+            /** @description What each kind of evidence says by itself. */
+            evidence: components["schemas"]["Evidence"];
             /**
              * Format: int64
              * @description Packets that it heard; null where nothing tells.
@@ -1705,6 +1712,33 @@ export interface components {
              * @description Sum over its hexagons of one divided by the number of contributors there.
              */
             score: number;
+        };
+        /** @description What an observer's counters say. */
+        CounterEvidence: {
+            /**
+             * Format: int64
+             * @description Receptions that were damaged on the air; no part of `heard`.
+             * @default 0
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description Packets that its radio received.
+             * @default 0
+             */
+            heard: number;
+            /**
+             * Format: int64
+             * @description Packets that it received and that did not arrive.
+             * @default 0
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Seconds of the hour that lie between its status messages.
+             * @default 0
+             */
+            seconds: number;
         };
         /** @description A GeoJSON FeatureCollection of hexagons. */
         Coverage: {
@@ -1952,6 +1986,17 @@ export interface components {
              * @description 99th percentile of the last two minutes.
              */
             p99Ms: number;
+        };
+        /** @description What each kind of evidence says of an hour; absent where it says nothing. */
+        Evidence: {
+            /** @default null */
+            counters: components["schemas"]["CounterEvidence"] | null;
+            /** @default null */
+            gaps: components["schemas"]["TimeEvidence"] | null;
+            /** @default null */
+            neighbours: components["schemas"]["NeighbourEvidence"] | null;
+            /** @default null */
+            reconnects: components["schemas"]["TimeEvidence"] | null;
         };
         /** @description One hexagon. */
         Feature: {
@@ -2440,6 +2485,8 @@ export interface components {
             lines: components["schemas"]["LedgerRow"][];
             /** @description From this time on, RFC 3339. */
             since: string;
+            /** @description The sources, and when they were not connected. */
+            sources: components["schemas"]["SourceView"][];
             /**
              * Format: int64
              * @description Seconds per line: 60 or 3600.
@@ -2631,6 +2678,33 @@ export interface components {
              * @description Times the watchdog had to be restarted; absent when it never was.
              */
             watchdogPanicCount?: number | null;
+        };
+        /** @description What neighbouring observers say. */
+        NeighbourEvidence: {
+            /**
+             * Format: int64
+             * @description Packets that are missing by that; 0 where chance explains it.
+             * @default 0
+             */
+            missing: number;
+            /**
+             * Format: double
+             * @description Share that it heard now.
+             * @default 0
+             */
+            now: number;
+            /**
+             * Format: int64
+             * @description Observers that it was compared with.
+             * @default 0
+             */
+            peers: number;
+            /**
+             * Format: double
+             * @description Share of their transmissions that it usually hears, 0 to 1.
+             * @default 0
+             */
+            usual: number;
         };
         /** @description Nodes by status and by role. */
         NetworkStatus: {
@@ -2972,6 +3046,15 @@ export interface components {
             sample_count: number;
             /** @description Noise floors, oldest first, at most 288: of more samples the noisiest of each group. */
             sparkline: (number | null)[];
+        };
+        /** @description A time in which a source was not connected. */
+        OutageView: {
+            /** @description Whether the broker still had our session afterwards: it may have kept what came at QoS 1. */
+            resumed: boolean;
+            /** @description Its start, RFC 3339. */
+            start: string;
+            /** @description Its end, RFC 3339. */
+            until: string;
         };
         /** @description A transmission, shown with the observation that came the longest way. */
         Packet: {
@@ -3755,6 +3838,15 @@ export interface components {
              */
             packetsTotal: number;
         };
+        /** @description A source and when it was not connected. */
+        SourceView: {
+            /** @description Why messages can be lost between its broker and us; absent when they cannot, or when it is no source any more. */
+            mayLose?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description When it was not connected, oldest first; one that lasts is not among them yet. */
+            outages: components["schemas"]["OutageView"][];
+        };
         /** @description The database file. */
         SqlitePages: {
             /**
@@ -3959,6 +4051,21 @@ export interface components {
             themeDark: Record<string, never>;
             /** @description Colours of payload types; `REQUEST` is an old name of `REQ`. */
             typeColors: Record<string, never>;
+        };
+        /** @description What a stretch of time says. */
+        TimeEvidence: {
+            /**
+             * Format: int64
+             * @description Packets that the observer usually hears in that time, without those that came later.
+             * @default 0
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Its seconds.
+             * @default 0
+             */
+            seconds: number;
         };
         /** @description How times are shown at first. */
         Timestamps: {
