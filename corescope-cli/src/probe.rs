@@ -1,8 +1,9 @@
 //! What `/metrics` and `/readyz` of the server tell.
 
+use corescope_store::memory::Store;
 use corescope_web::AppState;
 
-use crate::ingest::observe::Probe;
+use crate::ingest::observe::{Observed, Probe};
 
 /// A running server, for the metrics listener.
 #[derive(Debug, Clone)]
@@ -20,10 +21,48 @@ impl Probe for ServerProbe {
         metrics::gauge!("corescope_server_uptime_seconds").set(self.state.started.elapsed().as_secs_f64());
         metrics::gauge!("corescope_server_stats_file_age_seconds")
             .set(self.stats_age().map_or(f64::NAN, |age| age as f64));
+        store(&self.state.store);
     }
 
     fn reasons(&self) -> Vec<String> {
         self.state.reasons()
+    }
+}
+
+/// Where the index store's memory is, and what it holds.
+fn store(store: &Store) {
+    let (held, snapshot) = (store.memory_use(), store.snapshot());
+    for (part, bytes) in
+        [("segments", held.segments), ("rows_in_full", held.rows_in_full), ("tables", held.tables)]
+    {
+        metrics::gauge!("corescope_store_bytes", "part" => part).set(bytes as f64);
+    }
+    metrics::gauge!("corescope_store_budget_bytes").set(held.budget.map_or(f64::INFINITY, |b| b as f64));
+    metrics::gauge!("corescope_store_transmissions").set(snapshot.transmission_count() as f64);
+    metrics::gauge!("corescope_store_observations").set(snapshot.observation_count() as f64);
+    metrics::gauge!("corescope_store_evicted_transmissions").set(store.evicted().transmissions as f64);
+    for (defect, count) in store.defects() {
+        metrics::gauge!("corescope_store_defects", "kind" => defect.word()).set(count as f64);
+    }
+}
+
+/// Intake and server in one process: `up`.
+#[derive(Debug, Clone)]
+pub struct BothProbe {
+    /// Intake, which decides whether the process does its work.
+    pub intake: Observed,
+    /// The server.
+    pub server: ServerProbe,
+}
+
+impl Probe for BothProbe {
+    fn refresh(&self) {
+        self.intake.refresh();
+        self.server.refresh();
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.intake.reasons()
     }
 }
 

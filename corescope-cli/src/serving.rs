@@ -65,7 +65,7 @@ impl Serving {
         })?;
         let address = listener.local_addr()?;
         let store = store_within(place);
-        let follow = tail::Options { poll, snapshot: snapshot_of(place), ..tail::Options::default() };
+        let follow = tail::Options { poll, snapshot: snapshot_of(place), ..windows(&place.config) };
         let follower = tail::follow(&place.paths.db, store.clone(), follow)?;
         let state = App::new(clock, options, place.config.clone(), place.paths.clone(), store);
         let router = api::router(state.clone());
@@ -191,6 +191,18 @@ fn store_within(place: &Place) -> Store {
         _ => available_memory().map(|bytes| bytes / 2),
     };
     ceiling.map_or_else(Store::new, Store::with_budget)
+}
+
+/// How far back memory reaches, and how much of it is loaded before the server calls itself ready.
+fn windows(config: &Config) -> tail::Options {
+    let hours = |hours: f64| Duration::try_from_secs_f64(hours * 3600.0).ok();
+    let retention = config.packet_store.retention_hours.and_then(hours);
+    let mut options = tail::Options { retention, ..tail::Options::default() };
+    if let Some(first) = config.packet_store.hot_startup_hours.and_then(hours) {
+        options.first_window = first;
+    }
+    options.first_window = options.first_window.min(retention.unwrap_or(Duration::MAX));
+    options
 }
 
 /// The snapshot file, for a database that lies in its data folder: a lone file gets none beside it.

@@ -3,11 +3,14 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{BEGIN, Oracle, read_all, rfc3339};
-use corescope_store::memory::{Defect, Order, OwnedTransmission, Query, Snapshot, Store, Transmission};
-use corescope_store::tail::{self, Follower, Options};
+use corescope_core::filter;
+use corescope_store::lookup::Reader;
+use corescope_store::memory::{Defect, Expression, Order, Query, Snapshot, Store, Transmission};
+use corescope_store::tail::{self, Follower, Options, Whole};
 use rusqlite::{Connection, params};
 
 /// The tables that are followed, as the original lays them out; `told` adds the table of changes.
@@ -296,6 +299,7 @@ fn damaged_rows_are_counted_and_skipped() {
     assert_eq!(defects.get(&Defect::Hex), Some(&(1 + 2)), "{defects:?}");
     assert_eq!(defects.get(&Defect::Time), Some(&1), "{defects:?}");
     assert_eq!(defects.get(&Defect::Json), Some(&2), "{defects:?}");
+    assert_eq!(defects.get(&Defect::Payload), Some(&1), "{defects:?}");
     assert_eq!(defects.get(&Defect::Type), Some(&(2 + 2 + 2)), "{defects:?}");
     // Those of the four transmissions that were left out, and the two that point nowhere.
     assert_eq!(defects.get(&Defect::Dangling), Some(&(8 + 2)), "{defects:?}");
@@ -407,27 +411,59 @@ fn the_ceiling_keeps_the_newest() {
     assert_eq!(**s.activity(), corescope_store::memory::recount(&s).1);
     assert_eq!(s.counters().transmissions, kept.rows.len() as u64);
     // What is gone is answered from the database.
-    let reader = corescope_store::db::open_read(&place.path).expect("a reader");
+    let reader = Arc::new(Reader::new(&place.path));
+    let answers = Whole::new(Arc::clone(&reader));
     let all = whole.snapshot();
+    assert!(s.lacks_rows() && !all.lacks_rows());
+    let same = |query: &Query| {
+        let answer = answers.query(&s, query, None).expect("an answer");
+        let page = all.query(query);
+        assert_eq!((answer.total, answer.next), (page.total, page.next), "{query:?}");
+        let ids: Vec<i64> = answer.rows.iter().map(|t| Transmission::from(&**t).id()).collect();
+        assert_eq!(ids, page.rows.iter().map(|t| t.id()).collect::<Vec<_>>(), "{query:?}");
+        answer.next
+    };
+    let since = BEGIN + 11_000;
+    let by_columns = [
+        Query { after_id: Some(2), ..Query::default() },
+        Query { payload_types: Some(vec![4]), ..Query::default() },
+        Query { since: Some(since), ..Query::default() },
+        Query { hash: Some("0000000000000007".into()), ..Query::default() },
+    ];
     for order in [Order::NewestId, Order::OldestId, Order::Latest] {
-        for (offset, limit) in [(0, 5), (11_990, 20), (6000, 10)] {
-            let query = Query { order, offset, limit, after_id: Some(2), ..Query::default() };
-            let answer = tail::query_whole(&reader, &s, &query).expect("an answer");
-            let page = all.query(&query);
-            assert_eq!((answer.total, answer.next), (page.total, page.next), "{query:?}");
-            let ids = |rows: &[std::sync::Arc<OwnedTransmission>]| {
-                rows.iter().map(|t| Transmission::from(&**t).id()).collect::<Vec<_>>()
-            };
-            assert_eq!(ids(&answer.rows), page.rows.iter().map(|t| t.id()).collect::<Vec<_>>());
+        for filter in &by_columns {
+            for (offset, limit) in [(0, 5), (11_990, 20)] {
+                let query = Query { order, offset, limit, ..filter.clone() };
+                let next = same(&query);
+                same(&Query { offset: 0, after: next, ..query });
+            }
         }
     }
-    let one = corescope_store::read::transmission_by_hash(&reader, "0000000000000001")
-        .expect("a row")
-        .expect("there");
-    assert_eq!(Transmission::from(&one).observation_count(), 2);
-    let of = corescope_store::read::transmission_of_observation(&reader, 1).expect("a row").expect("there");
-    assert_eq!(Transmission::from(&of).id(), 1);
-    assert!(corescope_store::read::transmission_by_id(&reader, -5).expect("no row").is_none());
+    // What everything must be read for.
+    let expression = filter::parse("observations > 1").expect("an expression");
+    for (order, filter) in [
+        (Order::NewestId, Query { observers: Some(vec!["OBS1".into()]), ..Query::default() }),
+        (Order::OldestId, Query { until: Some(since), ..Query::default() }),
+        (Order::Latest, Query { filter: Some(Expression::at(expression, 0)), ..Query::default() }),
+    ] {
+        same(&Query { order, offset: 6000, limit: 10, ..filter });
+    }
+    // Another verdict counts like a filter.
+    let even = |row: &Transmission<'_>| row.id() % 2 == 0;
+    let judged = answers.query(&s, &Query { limit: 3, ..Query::default() }, Some(&even)).expect("an answer");
+    assert_eq!(judged.total, all.transmissions().filter(even).count() as u64);
+    assert_eq!(judged.rows.len(), 3);
+    let one = answers.by_hash(&s, "0000000000000001").expect("a row").expect("there");
+    assert_eq!(Transmission::from(&*one).observation_count(), 2);
+    for observation in [1, 23_000] {
+        let of = answers.of_observation(&s, observation).expect("a row").expect("there");
+        assert!(Transmission::from(&*of).observations().any(|o| o.id() == observation));
+    }
+    for id in [1, floor - 1, floor, 11_999] {
+        let row = answers.by_id(&s, id).expect("a row").expect("there");
+        assert_eq!(Transmission::from(&*row).observation_count(), 2);
+    }
+    assert!(answers.by_id(&s, -5).expect("no row").is_none());
     // Late observations of what is gone are no defect.
     db.execute(
         "INSERT INTO observations (transmission_id, observer_idx, timestamp) VALUES (1, 1, ?1)",
@@ -437,4 +473,44 @@ fn the_ceiling_keeps_the_newest() {
     insert(&db, 12_000, 12_001, 1);
     until(&store, "the next row", |s| s.by_id(12_000).is_some());
     assert!(store.defects().is_empty());
+    // They, and rows that go away there, are seen in the next answer.
+    let s = store.snapshot();
+    let total = |query: &Query| answers.query(&s, query, None).expect("an answer").total;
+    assert_eq!(total(&Query { hash: Some("0000000000000001".into()), ..Query::default() }), 1);
+    let late = answers.by_id(&s, 1).expect("a row").expect("there");
+    assert_eq!(Transmission::from(&*late).observation_count(), 3);
+    assert_eq!(total(&Query::default()), 12_000);
+    db.execute_batch(
+        "BEGIN; DELETE FROM observations WHERE transmission_id = 2; DELETE FROM transmissions WHERE id = 2;
+         INSERT INTO cs_changes (kind, id) VALUES ('removed', 2); COMMIT",
+    )
+    .expect("a removal");
+    until(&store, "the removal", |s| {
+        answers.query(s, &Query::default(), None).is_ok_and(|answer| answer.total == 11_999)
+    });
+}
+
+#[test]
+fn memory_reaches_back_as_far_as_it_is_told() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 12_000, 2);
+    let options = || Options { retention: Some(Duration::from_mins(100)), ..quick() };
+    let store = Store::new();
+    let follower = tail::follow(&place.path, store.clone(), options()).expect("a follower");
+    until(&store, "the load", complete);
+    let s = store.snapshot();
+    let floor = s.floor();
+    assert!(s.lacks_rows() && s.transmission_count() < 11_999);
+    // Whole segments: nothing of the window is missing.
+    let (newest, whole) = (s.newest(), Whole::new(Arc::new(Reader::new(&place.path))));
+    let window = Query { since: Some(newest - 100 * 60), limit: 1, ..Query::default() };
+    let everywhere = whole.query(&s, &window, None).expect("an answer").total;
+    assert_eq!(s.query(&window).total, everywhere);
+    drop(follower);
+    // Newer rows push older ones out, in the time of a look at the graph.
+    insert(&db, 12_000, 30_000, 1);
+    let store = Store::new();
+    let _follower = tail::follow(&place.path, store.clone(), options()).expect("a follower");
+    until(&store, "the next load", |s| complete(s) && s.floor() > floor);
 }

@@ -13,6 +13,7 @@ use crate::demo;
 use crate::endpoint::Endpoint;
 use crate::ingest::{Ingestor, Setup, observe};
 use crate::place::{Place, PlaceArgs};
+use crate::probe::{BothProbe, ServerProbe};
 use crate::serving::{self, How, Serving};
 use crate::signals::{Signal, Signals};
 use crate::{Exit, Failure, Global};
@@ -105,7 +106,11 @@ async fn up(args: &Args, global: &Global, place: &Place) -> Result<(), Failure> 
     ingestor.desk.set_wake(serving.wake());
     let observed = observe::Observed::of(&ingestor, place);
     let _listener = match &args.metrics_listen {
-        Some(address) => Some(observe::listen(address, recorder, observed.clone()).await?),
+        Some(address) => {
+            let server = ServerProbe { state: serving.state.clone() };
+            let probe = BothProbe { intake: observed.clone(), server };
+            Some(observe::listen(address, recorder, probe).await?)
+        }
         None => None,
     };
     let stats = observe::write_stats(observed, place.paths.stats.clone(), ingestor.stopping());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 
 use super::compact::RECENT_MOST;
-use super::owned::{Defect, OwnedTransmission};
+use super::owned::{Defect, OwnedTransmission, is_damaged_payload};
 use super::record::{ObservationRow, TransmissionRow};
 use super::snapshot::Snapshot;
 use super::store::{Appender, Outcome, Store};
@@ -23,6 +23,7 @@ pub struct Append<'s> {
     transmissions: Vec<i64>,
     observations: Vec<(i64, i64)>,
     history: bool,
+    recheck: bool,
 }
 
 /// Where a transmission is, or would be.
@@ -47,7 +48,14 @@ impl<'s> Append<'s> {
             transmissions: Vec::new(),
             observations: Vec::new(),
             history: false,
+            recheck: false,
         }
+    }
+
+    /// These rows were read before: what is wrong with them was counted then.
+    pub(crate) fn rechecking(mut self) -> Self {
+        self.recheck = true;
+        self
     }
 
     /// These rows are history: subscribers are not told.
@@ -84,8 +92,15 @@ impl<'s> Append<'s> {
             Ok(owned) => owned,
             Err(defect) => return self.skip(defect),
         };
+        if is_damaged_payload(row) {
+            self.note(Defect::Payload);
+        }
         match self.seat(row.id) {
-            Seat::BelowFloor => self.outcome.below_floor += 1,
+            Seat::BelowFloor => {
+                self.outcome.below_floor += 1;
+                self.next.outside.changes += 1;
+                self.next.outside.latest = self.next.outside.latest.max(owned.latest);
+            }
             Seat::Free(at) => {
                 self.touch(row.id, |_| None);
                 self.next.recent.insert(at, owned);
@@ -97,8 +112,7 @@ impl<'s> Append<'s> {
                 if old.head == owned.head {
                     return;
                 }
-                owned.observations.clone_from(&old.observations);
-                owned.derive();
+                owned.take_observations_of(&old);
                 self.touch(row.id, |_| Some(old));
                 self.next.recent.replace(at, owned);
                 self.outcome.changed += 1;
@@ -109,8 +123,7 @@ impl<'s> Append<'s> {
                     if old.head == owned.head {
                         return;
                     }
-                    owned.observations.clone_from(&old.observations);
-                    owned.derive();
+                    owned.take_observations_of(old);
                     self.outcome.changed += 1;
                 } else {
                     self.next.transmission_count += 1;
@@ -129,6 +142,7 @@ impl<'s> Append<'s> {
         let put = match self.seat(id) {
             Seat::BelowFloor => {
                 self.outcome.below_floor += 1;
+                self.next.outside.latest = self.next.outside.latest.max(row.timestamp);
                 return;
             }
             Seat::Free(_) => Err(Defect::Dangling),
@@ -166,7 +180,7 @@ impl<'s> Append<'s> {
 
     /// Replaces the columns of a transmission that is there; any other row is ignored.
     pub fn change_transmission(&mut self, row: &TransmissionRow<'_>) {
-        if self.next.by_id(row.id).is_some() {
+        if row.id < self.next.floor || self.next.by_id(row.id).is_some() {
             self.transmission(row);
         }
     }
@@ -174,7 +188,8 @@ impl<'s> Append<'s> {
     /// Replaces an observation that is there; any other row is ignored.
     pub fn change_observation(&mut self, row: &ObservationRow<'_>) {
         let is_there = |t: Transmission<'_>| t.observations().any(|o| o.id() == row.id);
-        if self.next.by_id(row.transmission_id).is_some_and(is_there) {
+        if row.transmission_id < self.next.floor || self.next.by_id(row.transmission_id).is_some_and(is_there)
+        {
             self.observation(row);
         }
     }
@@ -182,7 +197,11 @@ impl<'s> Append<'s> {
     /// Removes a transmission with its observations. True when it was there.
     pub fn remove_transmission(&mut self, id: i64) -> bool {
         let gone = match self.seat(id) {
-            Seat::BelowFloor | Seat::Free(_) => return false,
+            Seat::BelowFloor => {
+                self.next.outside.changes += 1;
+                return false;
+            }
+            Seat::Free(_) => return false,
             Seat::Recent(at) => self.next.recent.remove(at),
             Seat::Part(part) => {
                 let Some(old) = self.next.parts[part].by_id(id).map(|t| Arc::new(t.to_owned_row())) else {
@@ -229,8 +248,14 @@ impl<'s> Append<'s> {
 
     /// Counts a row that could not even be read.
     pub fn skip(&mut self, defect: Defect) {
-        *self.appender.defects.entry(defect).or_default() += 1;
+        self.note(defect);
         self.outcome.skipped += 1;
+    }
+
+    fn note(&mut self, defect: Defect) {
+        if !self.recheck {
+            *self.appender.defects.entry(defect).or_default() += 1;
+        }
     }
 
     /// The ids of the newest rows given so far, kept or not.

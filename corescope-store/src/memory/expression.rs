@@ -164,6 +164,11 @@ fn cheap_first(parts: &[Expr]) -> Vec<&Expr> {
     sorted
 }
 
+/// Whether rows must be decoded one by one for it.
+pub(crate) fn looks_into_rows(expr: &Expr) -> bool {
+    cost(expr) >= 3
+}
+
 fn cost(expr: &Expr) -> u8 {
     match expr {
         Expr::All(parts) | Expr::Any(parts) => parts.iter().map(cost).max().unwrap_or(0),

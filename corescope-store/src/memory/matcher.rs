@@ -1,7 +1,7 @@
 //! A query whose names were looked up: what one row is tested with.
 
 use super::bits::Bits;
-use super::expression::Columns;
+use super::expression::{Columns, looks_into_rows};
 use super::fields::PacketFields;
 use super::nodes::Node;
 use super::part::Part;
@@ -145,6 +145,11 @@ impl<'q> Matcher<'q> {
                 .select(expression.filter.expr(), &rows);
         }
         rows
+    }
+
+    /// Whether the expression asks what no column answers.
+    pub(crate) fn looks_into_rows(&self) -> bool {
+        self.query.filter.as_ref().is_some_and(|expression| looks_into_rows(expression.filter.expr()))
     }
 
     /// Whether no row of a part can match: cheap, and may say no wrongly.

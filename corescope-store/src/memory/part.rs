@@ -220,6 +220,16 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
+    /// These rows, ascending by id.
+    pub(crate) fn from_rows(rows: Vec<Arc<OwnedTransmission>>) -> Self {
+        Self {
+            keys: rows.iter().map(|row| lookup_key(&row.head.hash)).collect(),
+            spans: rows.iter().map(|row| span(row)).collect(),
+            bytes: rows.iter().map(|row| row.bytes()).sum(),
+            rows,
+        }
+    }
+
     pub(crate) fn find(&self, id: i64) -> Result<usize, usize> {
         match self.rows.last() {
             Some(last) if last.head.id < id => Err(self.rows.len()),

@@ -1,5 +1,8 @@
 //! Answering a query: which rows, how many, which page of them.
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::bits::Bits;
 use super::matcher::Matcher;
 use super::part::{Part, Place};
@@ -49,6 +52,40 @@ impl<'a> Found<'a> {
     }
 }
 
+/// Rows from which on it pays to start threads.
+const MANY: usize = 16_384;
+
+/// Looks for matches part by part on as many threads as there are cores, for queries that must decode rows.
+fn on_all_cores<'a>(parts: &[&'a Part], matcher: &Matcher<'_>) -> Vec<Found<'a>> {
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).min(8));
+    let next = AtomicUsize::new(0);
+    let look = || {
+        let mut found = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(at) else { return found };
+            found.push((at, Found::new(part, matcher)));
+        }
+    };
+    let mut all = std::thread::scope(|scope| {
+        // A thread that cannot be had is no failure: this one does its work.
+        let helpers: Vec<_> = (1..(*CORES).min(parts.len()))
+            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, look).ok())
+            .collect();
+        let mut all = look();
+        for helper in helpers {
+            match helper.join() {
+                Ok(found) => all.extend(found),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_unstable_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, found)| found).collect()
+}
+
 pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
     let matcher = Matcher::new(query, snapshot);
     let recent: Vec<Transmission<'a>> = snapshot
@@ -58,13 +95,14 @@ pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
         .map(|t| Transmission::from(&**t))
         .filter(|t| matcher.matches(t))
         .collect();
-    let found: Vec<Found<'a>> = snapshot
-        .parts
-        .iter()
-        .filter(|part| !matcher.excludes(part))
-        .map(|part| Found::new(part, &matcher))
-        .filter(|found| found.len > 0)
-        .collect();
+    let parts: Vec<&Part> = snapshot.parts.iter().filter(|part| !matcher.excludes(part)).collect();
+    let mut found =
+        if matcher.looks_into_rows() && parts.iter().map(|p| p.segment.len()).sum::<usize>() >= MANY {
+            on_all_cores(&parts, &matcher)
+        } else {
+            parts.into_iter().map(|part| Found::new(part, &matcher)).collect()
+        };
+    found.retain(|found| found.len > 0);
     let total = (recent.len() + found.iter().map(|f| f.len).sum::<usize>()) as u64;
     let (rows, more) = match query.order {
         Order::Latest => by_latest(query, &recent, &found),

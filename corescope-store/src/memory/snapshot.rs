@@ -7,6 +7,7 @@ use super::graph::Graph;
 use super::matcher::takes_part;
 use super::nodes::Nodes;
 use super::observers::Observers;
+use super::owned::OwnedTransmission;
 use super::part::{Part, Recent};
 use super::query::{Page, Query};
 use super::segment::{Segment, lookup_key};
@@ -32,6 +33,22 @@ pub struct Snapshot {
     pub(crate) activity: Arc<Activity>,
     /// Ids below are not in memory: not loaded yet, or evicted.
     pub(crate) floor: i64,
+    pub(crate) outside: Outside,
+}
+
+/// What passed through the store of rows that are not in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outside {
+    /// Grows whenever a transmission there is put, changed or removed, or leaves memory.
+    pub(crate) changes: u64,
+    /// Newest reception of those that left memory, and of observations that came for them later.
+    pub(crate) latest: i64,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self { changes: 0, latest: i64::MIN }
+    }
 }
 
 /// How far the first load of a database is.
@@ -73,6 +90,7 @@ impl Default for Snapshot {
             counters: Arc::default(),
             activity: Arc::default(),
             floor: i64::MIN,
+            outside: Outside::default(),
         }
     }
 }
@@ -136,6 +154,12 @@ impl Snapshot {
     /// The lowest id that is in memory if it exists; `i64::MIN` when everything is.
     pub fn floor(&self) -> i64 {
         self.floor
+    }
+
+    /// Whether older rows were left out for want of memory. They are in the database still:
+    /// [`Whole`](crate::tail::Whole) answers from both.
+    pub fn lacks_rows(&self) -> bool {
+        self.floor > i64::MIN && self.loading.complete
     }
 
     /// How far the load is.
@@ -219,6 +243,11 @@ impl Snapshot {
             recent: Recent::default(),
             ..self.clone()
         }
+    }
+
+    /// This moment with these rows in full for all its rows, ascending by id.
+    pub(crate) fn with_rows(&self, rows: Vec<Arc<OwnedTransmission>>) -> Self {
+        Self { parts: Vec::new(), recent: Recent::from_rows(rows), ..self.clone() }
     }
 
     /// The part that holds an id.

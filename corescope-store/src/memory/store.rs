@@ -146,7 +146,7 @@ impl Store {
         self.inner.publication.current()
     }
 
-    /// Rows that were left out so far, by reason.
+    /// Rows that were left out so far, by reason; under [`Defect::Payload`] those kept with a text that is no JSON.
     pub fn defects(&self) -> BTreeMap<Defect, u64> {
         self.appender().defects.clone()
     }
@@ -271,6 +271,26 @@ impl Store {
         self.change(|next| next.nodes = Arc::new(next.nodes.without(keys)));
     }
 
+    /// Drops the oldest segments from memory that hold nothing heard at this time (unix seconds) or later. They stay
+    /// in the database.
+    pub(crate) fn drop_before(&self, cutoff: i64) {
+        let is_old = |next: &Snapshot| next.parts.first().is_some_and(|part| part.newest() < cutoff);
+        if !is_old(&self.snapshot()) {
+            return;
+        }
+        let mut appender = self.appender();
+        let mut next = Snapshot::clone(&self.snapshot());
+        while is_old(&next) {
+            appender.drop_oldest(&mut next);
+        }
+        self.publish(&mut appender, &mut next);
+    }
+
+    /// The ceiling for segments and rows in full, bytes.
+    pub(crate) fn budget(&self) -> Option<usize> {
+        self.appender().budget
+    }
+
     /// An empty store with the same ceiling.
     pub(crate) fn sibling(&self) -> Self {
         let store = Self::default();
@@ -325,6 +345,8 @@ impl Store {
         appender.evicted = from.evicted;
         drop(from);
         let mut next = Snapshot { version: ours.version, ..Snapshot::clone(&theirs) };
+        next.outside.changes += ours.outside.changes + 1;
+        next.outside.latest = next.outside.latest.max(ours.outside.latest);
         appender.enforce_budget(&mut next);
         self.publish(&mut appender, &mut next);
     }
@@ -355,14 +377,21 @@ impl Appender {
         let recent = next.recent.bytes();
         let mut held: usize = recent + next.parts.iter().map(Part::bytes).sum::<usize>();
         while held > budget && !next.parts.is_empty() {
-            let gone = next.parts.remove(0);
-            held -= gone.bytes();
-            self.aggregates.remove_part(&gone);
-            self.evicted.transmissions += gone.len() as u64;
-            self.evicted.observations += gone.observation_count() as u64;
-            next.transmission_count -= gone.len() as u64;
-            next.observation_count -= gone.observation_count() as u64;
-            next.floor = gone.high + 1;
+            held -= self.drop_oldest(next);
         }
+    }
+
+    /// Drops the oldest part, of which there must be one; tells how many bytes it held.
+    fn drop_oldest(&mut self, next: &mut Snapshot) -> usize {
+        let gone = next.parts.remove(0);
+        self.aggregates.remove_part(&gone);
+        self.evicted.transmissions += gone.len() as u64;
+        self.evicted.observations += gone.observation_count() as u64;
+        next.transmission_count -= gone.len() as u64;
+        next.observation_count -= gone.observation_count() as u64;
+        next.floor = gone.high + 1;
+        next.outside.changes += 1;
+        next.outside.latest = next.outside.latest.max(gone.newest());
+        gone.bytes()
     }
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::matcher::resolved_keys;
 use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops, key_hash};
 use super::record::{ObservationRow, Score};
-use super::segment::Segment;
+use super::segment::{Segment, hex_text};
 
 /// A transmission.
 #[derive(Clone, Copy)]
@@ -82,8 +82,8 @@ impl<'a> Transmission<'a> {
         match self.place {
             Place::Packed(s, r) => s.raw_hex(r),
             Place::Owned(t) => match &t.head.raw_case {
-                HexCase::Upper => Cow::Owned(hex::encode_upper(&t.head.raw)),
-                HexCase::Lower => Cow::Owned(hex::encode(&t.head.raw)),
+                HexCase::Upper => Cow::Owned(hex_text(&t.head.raw, true)),
+                HexCase::Lower => Cow::Owned(hex_text(&t.head.raw, false)),
                 HexCase::Verbatim(text) => Cow::Borrowed(text),
             },
         }
@@ -224,6 +224,11 @@ impl<'a> Transmission<'a> {
 
     /// Whether an observation is there exactly so.
     pub(crate) fn has(&self, row: &ObservationRow<'_>) -> bool {
+        // Ids ascend, and most rows that are asked for are new.
+        let last = self.observation_count().checked_sub(1).and_then(|at| self.observation(at));
+        if last.is_none_or(|last| last.id() < row.id) {
+            return false;
+        }
         self.observations().find(|o| o.id() == row.id).is_some_and(|o| {
             o.observer() == row.observer
                 && o.timestamp() == row.timestamp

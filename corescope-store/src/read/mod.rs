@@ -7,4 +7,4 @@ mod whole;
 pub(crate) use rows::{Columns, observation, transmission};
 pub(crate) use tables::exists;
 pub use tables::{edges, node, nodes, nodes_seen_since, observers};
-pub use whole::{transmission_by_hash, transmission_by_id, transmission_of_observation};
+pub use whole::{first_receptions, transmission_by_hash, transmission_by_id, transmission_of_observation};

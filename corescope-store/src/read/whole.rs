@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{Columns, observation, transmission};
-use crate::memory::OwnedTransmission;
+use crate::memory::{OwnedTransmission, seconds};
 
 /// The transmission with this id and its observations; `None` when there is none, or it cannot be read.
 ///
@@ -66,4 +66,22 @@ pub fn transmission_of_observation(
         .query_row([id], |row| row.get(0))
         .optional()?;
     of.flatten().map_or(Ok(None), |of| transmission_by_id(connection, of))
+}
+
+/// First receptions of all transmissions with ids below this one, ascending by id: unix seconds, and the text. Rows
+/// whose text is no time are left out.
+///
+/// # Errors
+///
+/// What SQLite reports.
+pub fn first_receptions(connection: &Connection, below: i64) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT first_seen FROM transmissions WHERE id < ?1 ORDER BY id")?;
+    let mut rows = statement.query([below])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().ok();
+        all.extend(text.and_then(|text| Some((seconds::parse(text)?, text.to_owned()))));
+    }
+    Ok(all)
 }

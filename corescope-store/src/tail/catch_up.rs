@@ -214,7 +214,7 @@ impl Position {
         };
         self.sweep = high.saturating_add(1);
         let transaction = connection.unchecked_transaction()?;
-        let mut append = store.begin();
+        let mut append = store.begin().rechecking();
         let mut there = BTreeSet::new();
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {} FROM transmissions WHERE id BETWEEN ?1 AND ?2 ORDER BY id",

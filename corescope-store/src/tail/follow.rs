@@ -26,6 +26,11 @@ pub struct Options {
     pub graph_every: Duration,
     /// Threads of the first load.
     pub load_threads: usize,
+    /// How far back memory reaches, counted from the newest reception; `None`: as far as the store's ceiling allows.
+    /// What is older stays in the database.
+    pub retention: Option<Duration>,
+    /// The store is usable when this much is loaded, counted from the newest reception.
+    pub first_window: Duration,
     /// Where the packed rows are written when the follower ends, and read when it begins. A file that is damaged or
     /// does not belong to the database is ignored.
     pub snapshot: Option<PathBuf>,
@@ -38,6 +43,8 @@ impl Default for Options {
             poll: Duration::from_millis(25),
             graph_every: Duration::from_mins(1),
             load_threads: threads.clamp(1, 4),
+            retention: None,
+            first_window: Duration::from_hours(24),
             snapshot: None,
         }
     }
@@ -146,7 +153,7 @@ impl Work {
         let mut graph_at = Instant::now();
         let resumed = match &self.options.snapshot {
             Some(path) if first && !self.resumed.replace(true) => {
-                super::resume::resume(path, &connection, &target, &mut position)?
+                super::resume::resume(path, &connection, &target, &mut position, self.options.retention)?
             }
             _ => false,
         };
@@ -188,6 +195,9 @@ impl Work {
             }
             if graph_at.elapsed() >= self.options.graph_every {
                 graph_at = Instant::now();
+                if let Some(cutoff) = cutoff(self.store.snapshot().newest(), self.options.retention) {
+                    self.store.drop_before(cutoff);
+                }
                 self.store.set_graph(Graph::new(read::edges(&connection)?, unix_now()));
             }
             if position.change.is_none() && swept_at.elapsed() >= Duration::from_secs(1) {
@@ -233,6 +243,7 @@ impl Work {
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         let mut version = data_version(connection)?;
         let mut first = true;
+        let mut outdated = false;
         loop {
             if self.is_stopped() {
                 return Ok(false);
@@ -252,15 +263,21 @@ impl Work {
                 break;
             }
             for chunk in chunks {
+                let newest = target.snapshot().newest().max(chunk.segment.newest());
+                if !first
+                    && cutoff(newest, self.options.retention).is_some_and(|at| chunk.segment.newest() < at)
+                {
+                    outdated = true;
+                    break;
+                }
                 loading.loaded += chunk.segment.len() as u64;
-                let day_before =
-                    target.snapshot().newest().max(chunk.segment.newest()).saturating_sub(86_400);
-                loading.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < day_before;
+                let window = cutoff(newest, Some(self.options.first_window)).unwrap_or(i64::MIN);
+                loading.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < window;
                 target.prepend(chunk.low, chunk.segment, &chunk.defects, loading.clone());
                 first = false;
             }
-            if target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0 {
-                // The ceiling is reached: what is older stays in the database.
+            if outdated || (target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0) {
+                // Memory reaches as far back as it may: what is older stays in the database.
                 break;
             }
         }
@@ -291,6 +308,13 @@ fn read_tables(connection: &Connection, store: &Store, position: &mut Position) 
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "data_version", |row| row.get(0))
+}
+
+/// Where a window begins that ends with the newest reception, unix seconds. A reception of the future, of which broken
+/// clocks send some, does not move it ahead of the present.
+pub(super) fn cutoff(newest: i64, window: Option<Duration>) -> Option<i64> {
+    let window = i64::try_from(window?.as_secs()).unwrap_or(i64::MAX);
+    Some(newest.min(unix_now()).saturating_sub(window))
 }
 
 fn unix_now() -> i64 {

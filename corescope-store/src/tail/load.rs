@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::chunks::{Chunk, Plan};
 use crate::memory::segment::{Builder, Segment};
-use crate::memory::{Defect, ObservationRow, Score};
+use crate::memory::{Defect, ObservationRow, Score, is_damaged_payload};
 use crate::read::{self, Columns};
 
 /// A packed chunk, or a part of one that did not fit.
@@ -227,12 +227,13 @@ pub(super) fn load_chunk(
         if stop.load(Ordering::Relaxed) || builder.is_full() {
             break;
         }
-        match read::transmission(row).and_then(|row| {
+        let kept = read::transmission(row).and_then(|row| {
             first = first.min(row.id);
-            builder.transmission(&row)
-        }) {
-            Ok(()) => {}
-            Err(defect) => *defects.entry(defect).or_default() += 1,
+            builder.transmission(&row)?;
+            if is_damaged_payload(&row) { Err(Defect::Payload) } else { Ok(()) }
+        });
+        if let Err(defect) = kept {
+            *defects.entry(defect).or_default() += 1;
         }
     }
     drop(rows);

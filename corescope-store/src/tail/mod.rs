@@ -2,20 +2,20 @@
 
 mod catch_up;
 mod chunks;
-mod cold;
 mod follow;
 mod load;
 mod resume;
 mod wake;
+mod whole;
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-pub use cold::{Answer, query_whole};
 pub use follow::{Follower, Options, follow};
 pub use wake::Wake;
+pub use whole::{Answer, Judge, Whole, WholeError};
 
 /// A connection that can only read.
 fn open(path: &Path) -> rusqlite::Result<Connection> {

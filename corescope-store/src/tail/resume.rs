@@ -1,10 +1,13 @@
 //! The snapshot file of a followed database: written when the follower ends, read when it begins.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::catch_up::Position;
+use super::follow::cutoff;
+use crate::memory::part::Part;
 use crate::memory::saved::{self, Header};
 use crate::memory::{Loading, Store};
 use crate::read;
@@ -15,6 +18,7 @@ pub(super) fn resume(
     connection: &Connection,
     store: &Store,
     position: &mut Position,
+    retention: Option<Duration>,
 ) -> rusqlite::Result<bool> {
     if !path.exists() {
         return Ok(false);
@@ -30,6 +34,10 @@ pub(super) fn resume(
         tracing::info!(reason, path = %path.display(), "the snapshot is not used, the database is loaded instead");
         return Ok(false);
     }
+    if header.floor > i64::MIN && may_hold_more(&parts, store.budget(), retention) {
+        tracing::info!(path = %path.display(), "the snapshot is not used: memory may reach further back now");
+        return Ok(false);
+    }
     position.transmission = header.transmission;
     position.observation = header.observation;
     position.change = (header.change >= 0).then_some(header.change);
@@ -40,6 +48,19 @@ pub(super) fn resume(
         Loading { expected, loaded: expected, usable: true, ..Loading::default() },
     );
     Ok(true)
+}
+
+/// Whether a snapshot that lacks old rows lacks more than the ceiling and the window make necessary.
+fn may_hold_more(parts: &[Part], budget: Option<usize>, retention: Option<Duration>) -> bool {
+    let held: usize = parts.iter().map(Part::bytes).sum();
+    // Whole segments go at a time: some room is always left.
+    let has_room = budget.is_none_or(|budget| held < budget - budget / 4);
+    let newest = parts.iter().map(Part::newest).max().unwrap_or(i64::MIN);
+    let reaches_back = match (cutoff(newest, retention), parts.first()) {
+        (Some(cutoff), Some(oldest)) => oldest.segment.oldest() <= cutoff,
+        _ => false,
+    };
+    has_room && !reaches_back
 }
 
 /// What shows that a snapshot is not of this database, or of an earlier state of it that cannot be caught up from.

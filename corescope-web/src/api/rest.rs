@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use corescope_core::config::Paths;
 use corescope_store::lookup::{self, Reader};
+use corescope_store::tail::Whole;
 
 use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
@@ -24,6 +25,8 @@ const ADVERTS: Duration = Duration::from_secs(1);
 pub struct Rest {
     /// The database's small tables.
     pub(crate) reader: Arc<Reader>,
+    /// Packets, also those that the ceiling keeps out of memory.
+    pub(crate) whole: Whole,
     /// The ingestor's figures.
     pub(crate) stats_file: StatsFile,
     /// Disk traffic and timer lag of this process.
@@ -41,8 +44,10 @@ impl Rest {
     pub(crate) fn new(paths: &Paths) -> Self {
         let named = std::env::var_os("CORESCOPE_INGESTOR_STATS").is_some_and(|path| !path.is_empty());
         let old = (!named).then(|| PathBuf::from(OLD_STATS));
+        let reader = Arc::new(Reader::new(&paths.db));
         Self {
-            reader: Arc::new(Reader::new(&paths.db)),
+            whole: Whole::new(reader.clone()),
+            reader,
             stats_file: StatsFile::new(std::iter::once(paths.stats.clone()).chain(old).collect()),
             sampler: Sampler::default(),
             adverts: AdvertCache::default(),

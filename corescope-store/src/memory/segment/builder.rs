@@ -64,6 +64,8 @@ pub(crate) struct Builder {
 
     shortener: Shortener,
     scratch: Vec<u8>,
+    /// Row and text of the frame that observations were last compared with.
+    frame: (usize, String),
 }
 
 /// An observation on its way into the columns.
@@ -191,7 +193,15 @@ impl Builder {
             },
             verbatim: self.odd_raw.get(at).map(|t| &**t),
         };
-        way::encode(row.path_json, row.resolved_path, row.raw_hex, of, &mut self.keys, &mut self.scratch)?;
+        // Observations of one transmission mostly come together.
+        let (of_row, frame) = &mut self.frame;
+        if *of_row != at || frame.is_empty() {
+            *of_row = at;
+            frame.clear();
+            of.write_text(frame);
+        }
+        let texts = (row.path_json, row.resolved_path, row.raw_hex);
+        way::encode(texts, (of, frame), &mut self.keys, &mut self.scratch)?;
         let number =
             |real: Option<f64>, reals: &mut Interner<u64>| real.map_or(0, |r| reals.bits(r.to_bits()) + 1);
         self.seen.disordered |= self.seen.highest.is_some_and(|highest| highest >= row.id);
@@ -252,7 +262,8 @@ impl Builder {
             .collect();
 
         let ways = self.ways.into_arena();
-        let mut node_pairs = std::mem::take(&mut self.node_pairs);
+        let mut payload_pairs = std::mem::take(&mut self.node_pairs).into_iter().peekable();
+        let mut node_pairs: Vec<(u16, u32)> = Vec::new();
         let mut observer_pairs: Vec<(u16, u32)> = Vec::new();
         let mut relays: Vec<u32> = Vec::new();
         let mut hop_pairs: Vec<(u16, u32)> = Vec::new();
@@ -276,6 +287,8 @@ impl Builder {
             }
             relays.sort_unstable();
             relays.dedup();
+            node_pairs
+                .extend(std::iter::from_fn(|| payload_pairs.next_if(|(of, _)| usize::from(*of) == row)));
             node_pairs.extend(relays.iter().map(|n| (row as u16, *n)));
             hops.sort_unstable();
             hops.dedup();

@@ -25,15 +25,33 @@ impl<T> Interner<T> {
     where
         Q: Hash + Eq + ?Sized,
     {
+        // Any new value will do.
+        self.number_if(value, |_| true, own, as_key).unwrap_or_default()
+    }
+
+    /// The same; a new value is only taken when it passes.
+    fn number_if<Q>(
+        &mut self,
+        value: &Q,
+        passes: impl FnOnce(&Q) -> bool,
+        own: impl FnOnce(&Q) -> T,
+        as_key: impl Fn(&T) -> &Q,
+    ) -> Option<u32>
+    where
+        Q: Hash + Eq + ?Sized,
+    {
         let hash = self.hasher.hash_one(value);
         if let Some(at) = self.table.find(hash, |at| as_key(&self.values[*at as usize]) == value) {
-            return *at;
+            return Some(*at);
+        }
+        if !passes(value) {
+            return None;
         }
         let at = self.values.len() as u32;
         self.values.push(own(value));
         let (values, hasher) = (&self.values, &self.hasher);
         self.table.insert_unique(hash, at, |at| hasher.hash_one(as_key(&values[*at as usize])));
-        at
+        Some(at)
     }
 
     pub(crate) fn into_values(self) -> Box<[T]> {
@@ -45,6 +63,11 @@ impl Interner<Box<str>> {
     /// The number of a text.
     pub(crate) fn text(&mut self, text: &str) -> u32 {
         self.number(text, |t: &str| t.into(), |t| t)
+    }
+
+    /// The number of a text; a new one is only taken when it passes.
+    pub(crate) fn text_if(&mut self, text: &str, passes: impl FnOnce(&str) -> bool) -> Option<u32> {
+        self.number_if(text, passes, |t: &str| t.into(), |t| t)
     }
 }
 

@@ -74,15 +74,13 @@ fn hop_size(path_length: u8) -> usize {
 
 /// Whether `text` is these bytes in hex, in one letter case throughout.
 pub(crate) fn is_hex_of(text: &str, parts: &[Part<'_>], upper: bool) -> bool {
-    let digits: &[u8; 16] = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
+    let table = if upper { &UPPER } else { &LOWER };
     let mut rest = text.as_bytes();
     for part in parts {
         let bytes = part.as_slice();
         let Some((mine, after)) = rest.split_at_checked(bytes.len() * 2) else { return false };
         rest = after;
-        let same = |(pair, byte): (&[u8], &u8)| {
-            pair == [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]
-        };
+        let same = |(pair, byte): (&[u8], &u8)| pair == table[usize::from(*byte)];
         if !mine.chunks_exact(2).zip(bytes).all(same) {
             return false;
         }
@@ -90,12 +88,38 @@ pub(crate) fn is_hex_of(text: &str, parts: &[Part<'_>], upper: bool) -> bool {
     rest.is_empty()
 }
 
+/// The two digits of every byte.
+const fn pairs(digits: &[u8; 16]) -> [[u8; 2]; 256] {
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    table
+}
+
+static UPPER: [[u8; 2]; 256] = pairs(b"0123456789ABCDEF");
+static LOWER: [[u8; 2]; 256] = pairs(b"0123456789abcdef");
+
+/// Bytes in hex.
+pub(crate) fn hex_text(bytes: &[u8], upper: bool) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    write_hex(bytes, upper, &mut out);
+    out
+}
+
 /// Appends bytes in hex.
 pub(crate) fn write_hex(bytes: &[u8], upper: bool, out: &mut String) {
-    let digits: &[u8; 16] = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
-    for byte in bytes {
-        out.push(char::from(digits[usize::from(byte >> 4)]));
-        out.push(char::from(digits[usize::from(byte & 15)]));
+    let table = if upper { &UPPER } else { &LOWER };
+    for some in bytes.chunks(64) {
+        let mut text = [[0; 2]; 64];
+        for (pair, byte) in text.iter_mut().zip(some) {
+            *pair = table[usize::from(*byte)];
+        }
+        let text = text.as_flattened().get(..some.len() * 2).unwrap_or_default();
+        // Digits are text: looking at them once is quicker than appending them one by one.
+        out.push_str(std::str::from_utf8(text).unwrap_or_default());
     }
 }
 

@@ -4,8 +4,7 @@ use crate::memory::saved::codec::stored_fields;
 use std::borrow::Cow;
 
 use super::dictionary::Interner;
-
-const LOWER_HEX: &[u8; 16] = b"0123456789abcdef";
+use super::frame::write_hex;
 
 /// Collects keys. Ordinary keys are 64 lower-case hex digits; whatever else was stored is kept as its text.
 #[derive(Debug, Default)]
@@ -16,6 +15,11 @@ pub(crate) struct KeysBuilder {
 impl KeysBuilder {
     pub(crate) fn number(&mut self, text: &str) -> u32 {
         self.texts.text(text)
+    }
+
+    /// The number of a key; a new one is only taken when it passes.
+    pub(crate) fn number_if(&mut self, text: &str, passes: impl FnOnce(&str) -> bool) -> Option<u32> {
+        self.texts.text_if(text, passes)
     }
 
     pub(crate) fn finish(self) -> Keys {
@@ -66,7 +70,11 @@ impl Keys {
         if let Ok(at) = self.odd.binary_search_by_key(&number, |(n, _)| *n) {
             return Cow::Borrowed(self.odd.get(at).map_or("", |(_, text)| text));
         }
-        self.bytes.get(number as usize).map_or(Cow::Borrowed(""), |key| Cow::Owned(hex::encode(key)))
+        self.bytes.get(number as usize).map_or(Cow::Borrowed(""), |key| {
+            let mut text = String::with_capacity(64);
+            write_hex(key, false, &mut text);
+            Cow::Owned(text)
+        })
     }
 
     /// Appends the text of a key.
@@ -74,10 +82,7 @@ impl Keys {
         if !self.odd.is_empty() {
             out.push_str(&self.get(number));
         } else if let Some(key) = self.bytes.get(number as usize) {
-            for byte in key {
-                out.push(char::from(LOWER_HEX[usize::from(byte >> 4)]));
-                out.push(char::from(LOWER_HEX[usize::from(byte & 15)]));
-            }
+            write_hex(key, false, out);
         }
     }
 

@@ -25,6 +25,7 @@ use std::ops::Range;
 pub(crate) use builder::Builder;
 use builder::{JSON_PLAIN, JSON_SHORT, KIND_NULL, KIND_ODD, hash_key};
 use dictionary::Arena;
+pub(crate) use frame::hex_text;
 use hops::HopRows;
 pub(crate) use hops::code_of_hex;
 use keys::Keys;

@@ -10,10 +10,17 @@ pub(crate) struct Postings {
 }
 
 impl Postings {
-    /// From pairs (row, number) whose rows ascend; a pair that repeats counts once.
+    /// From pairs (row, number); a pair that repeats counts once.
     pub(crate) fn new(mut pairs: Vec<(u16, u32)>, numbers: usize) -> Self {
-        pairs.sort_unstable();
-        pairs.dedup();
+        if !pairs.is_sorted_by_key(|(row, _)| *row) {
+            pairs.sort_unstable();
+        }
+        // Rows ascend, so that a repeated pair finds its own row as the last one of its number.
+        let mut last = vec![u32::MAX; numbers];
+        pairs.retain(|(row, number)| {
+            last.get_mut(*number as usize)
+                .is_some_and(|last| std::mem::replace(last, u32::from(*row)) != u32::from(*row))
+        });
         let mut starts = vec![0_u32; numbers + 1];
         for (_, number) in &pairs {
             starts[*number as usize + 1] += 1;

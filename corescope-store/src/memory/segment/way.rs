@@ -60,12 +60,21 @@ pub(crate) struct Of<'a> {
     pub(crate) verbatim: Option<&'a str>,
 }
 
-/// Writes the bytes of a way to `out`.
+impl Of<'_> {
+    /// Appends the text of the frame.
+    pub(crate) fn write_text(&self, out: &mut String) {
+        match self.verbatim {
+            Some(text) => out.push_str(text),
+            None => write_hex(self.raw, self.upper.unwrap_or(true), out),
+        }
+    }
+}
+
+/// Writes the bytes of a way to `out`. `frame` is the text of the transmission's frame, as [`Of::write_text`] writes it:
+/// many observations are compared with it.
 pub(crate) fn encode(
-    path_json: Option<&str>,
-    resolved: Option<&str>,
-    raw_hex: Option<&str>,
-    of: Of<'_>,
+    (path_json, resolved, raw_hex): (Option<&str>, Option<&str>, Option<&str>),
+    (of, frame): (Of<'_>, &str),
     keys: &mut KeysBuilder,
     out: &mut Vec<u8>,
 ) -> Result<(), Defect> {
@@ -105,7 +114,7 @@ pub(crate) fn encode(
     };
     let raw_kind = match raw_hex {
         None => RawKind::Null,
-        Some(text) => encode_raw(text, hops.map(|(size, len)| (size, &path[..len])), of, out)?,
+        Some(text) => encode_raw(text, hops.map(|(size, len)| (size, &path[..len])), (of, frame), out)?,
     };
     out[0] = path_kind as u8 | (resolved_kind as u8) << 2 | (raw_kind as u8) << 4;
     Ok(())
@@ -170,10 +179,8 @@ fn encode_keys(text: &str, keys: &mut KeysBuilder, out: &mut Vec<u8>) -> Option<
                 _ => inner.find('"')?,
             };
             let (key, after) = (inner.get(..end)?, inner.get(end + 1..)?);
-            if key.bytes().any(|b| b == b'\\' || b == b'"' || b < 0x20) {
-                return None;
-            }
-            numbers.push(keys.number(key) + 1);
+            let plain = |key: &str| !key.bytes().any(|b| b == b'\\' || b == b'"' || b < 0x20);
+            numbers.push(keys.number_if(key, plain)? + 1);
             rest = after;
         }
         if rest.is_empty() {
@@ -189,34 +196,32 @@ fn encode_keys(text: &str, keys: &mut KeysBuilder, out: &mut Vec<u8>) -> Option<
 fn encode_raw(
     text: &str,
     path: Option<(usize, &[u8])>,
-    of: Of<'_>,
+    (of, frame_text): (Of<'_>, &str),
     out: &mut Vec<u8>,
 ) -> Result<RawKind, Defect> {
     let frame = Frame::split(of.raw);
     if let (Some(upper), Some(frame)) = (of.upper, frame) {
+        let payload_at = frame_text.len().saturating_sub(frame.payload.len() * 2);
+        let before = text.strip_suffix(frame_text.get(payload_at..).unwrap_or_default());
         if let Some((size, path)) = path
-            && let Some(parts) = frame.with_path(size, path)
-            && is_hex_of(text, &parts, upper)
+            && let Some(before) = before
+            && let Some([head, length, path, _]) = frame.with_path(size, path)
+            && is_hex_of(before, &[head, length, path], upper)
         {
             return Ok(RawKind::Path);
         }
-        if is_hex_of(text, &[Part::Slice(of.raw)], upper) {
+        if text == frame_text {
             return Ok(RawKind::Same);
         }
-        let before = text.len().checked_sub(frame.payload.len() * 2).and_then(|at| text.split_at_checked(at));
-        if let Some((before, after)) = before
+        if let Some(before) = before
             && !frame.payload.is_empty()
-            && is_hex_of(after, &[Part::Slice(frame.payload)], upper)
             && let Ok(bytes) = hex::decode(before)
             && is_hex_of(before, &[Part::Slice(&bytes)], upper)
         {
             sized(&bytes, out);
             return Ok(RawKind::Behind);
         }
-    } else if match (of.upper, of.verbatim) {
-        (Some(upper), _) => is_hex_of(text, &[Part::Slice(of.raw)], upper),
-        (None, verbatim) => verbatim == Some(text),
-    } {
+    } else if text == frame_text {
         return Ok(RawKind::Same);
     }
     if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -452,7 +457,9 @@ mod tests {
     fn round_trip(path: Option<&str>, resolved: Option<&str>, raw: Option<&str>, of: Of<'_>) -> usize {
         let mut keys = KeysBuilder::default();
         let mut bytes = Vec::new();
-        encode(path, resolved, raw, of, &mut keys, &mut bytes).expect("a way");
+        let mut frame = String::new();
+        of.write_text(&mut frame);
+        encode((path, resolved, raw), (of, &frame), &mut keys, &mut bytes).expect("a way");
         let keys = keys.finish();
         let way = Way::read(&bytes);
         assert_eq!(way.path_json().as_deref(), path);
@@ -529,7 +536,7 @@ mod tests {
             (None, None, Some("ABC")),
         ] {
             assert!(
-                encode(path, resolved, raw, of, &mut keys, &mut out).is_err(),
+                encode((path, resolved, raw), (of, ""), &mut keys, &mut out).is_err(),
                 "{path:?} {resolved:?} {raw:?}"
             );
         }

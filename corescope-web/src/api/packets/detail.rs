@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use corescope_store::memory::{self, Snapshot, Transmission};
+use corescope_store::lookup::LookupError;
+use corescope_store::memory::{self, OwnedTransmission, Snapshot, Transmission};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rows::{Observation, Packet, RawArray, View, newest_first};
 use crate::error::ErrorBody;
 use crate::server::Hot;
-use crate::{ApiError, AppState, json};
+use crate::{ApiError, App, AppState, json};
 
 /// One packet with everything known about it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,21 +64,54 @@ pub(crate) async fn detail(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let version = app.version();
-    let (snapshot, veil) = (app.store.snapshot(), app.veil.load());
-    let view = View { snapshot: &snapshot, veil: &veil };
-    let Some(detail) = find(&id, &snapshot, view) else {
+    let snapshot = app.store.snapshot();
+    let body = if snapshot.floor() > i64::MIN {
+        // What is not in memory is asked of the database, which takes a thread that may wait.
+        tokio::task::spawn_blocking(move || beyond_memory(&app, &id, &snapshot))
+            .await
+            .map_err(|error| ApiError::internal("packet", &error))?
+            .map_err(|error| ApiError::internal("packet", &error))?
+    } else {
+        let view = View { snapshot: &snapshot, veil: &app.veil.load() };
+        find(&id, &snapshot, view).map(|detail| json::to_vec(&detail))
+    };
+    let Some(body) = body else {
         return Err(
             ApiError::not_found("Not found").hint("a packet's hash, its id, or the id of an observation")
         );
     };
-    let mut response = json::response(&detail);
+    let mut response = json::response_of(body);
     response.extensions_mut().insert(Hot::until_change(version));
     Ok(response)
 }
 
+fn is_hash(id: &str) -> bool {
+    id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The answer from memory and from the database, in the same order of meanings as [`find`].
+fn beyond_memory(app: &App, id: &str, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, LookupError> {
+    let (whole, view) = (&app.rest.whole, View { snapshot, veil: &app.veil.load() });
+    let written = |row: &OwnedTransmission| json::to_vec(&of_transmission(row.into(), view));
+    if is_hash(id)
+        && let Some(row) = whole.by_hash(snapshot, id)?
+    {
+        return Ok(Some(written(&row)));
+    }
+    let Ok(number) = id.parse::<i64>() else { return Ok(None) };
+    if let Some(row) = whole.by_id(snapshot, number)? {
+        return Ok(Some(written(&row)));
+    }
+    let row = whole.of_observation(snapshot, number)?;
+    let observed = row.as_deref().and_then(|row| {
+        let heard = Transmission::from(row).observations().find(|o| o.id() == number)?;
+        Some(json::to_vec(&of_observation(heard, view)))
+    });
+    Ok(observed)
+}
+
 fn find<'a>(id: &str, snapshot: &'a Snapshot, view: View<'a>) -> Option<PacketDetail<'a>> {
-    let is_hash = id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if let Some(row) = is_hash.then(|| snapshot.by_hash(id)).flatten() {
+    if let Some(row) = is_hash(id).then(|| snapshot.by_hash(id)).flatten() {
         return Some(of_transmission(row, view));
     }
     let number: i64 = id.parse().ok()?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::filter::Filter;
-use corescope_store::memory::{Cursor, Page, Query};
+use corescope_store::memory::{Cursor, Page, Query, Transmission};
+use corescope_store::tail::{Answer, WholeError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -123,7 +124,15 @@ fn write(app: &App, query: Option<&str>) -> Result<Vec<u8>, ApiError> {
     let now_ms = app.clock.now_ms();
     let selection = Selection::parse(&params, &snapshot, &config, now_ms)?;
     let view = View { snapshot: &snapshot, veil: &veil };
-    let page = found(&selection, view, now_ms);
+    let outside = beyond_memory(app, &selection, view, now_ms)?;
+    let page = match &outside {
+        Some(answer) => Page {
+            total: answer.total,
+            rows: answer.rows.iter().map(|row| Transmission::from(&**row)).collect(),
+            next: answer.next,
+        },
+        None => found(&selection, view, now_ms),
+    };
     let info = PageInfo {
         total: page.total,
         limit: selection.query.limit,
@@ -150,6 +159,31 @@ fn found<'s>(selection: &Selection, view: View<'s>, now_ms: i64) -> Page<'s> {
         }
         _ => view.snapshot.query(&selection.query),
     }
+}
+
+/// The page when memory does not hold all rows: from memory and from the database.
+fn beyond_memory(
+    app: &App,
+    selection: &Selection,
+    view: View<'_>,
+    now_ms: i64,
+) -> Result<Option<Answer>, ApiError> {
+    if selection.nothing || !view.snapshot.lacks_rows() {
+        return Ok(None);
+    }
+    let whole = &app.rest.whole;
+    let answer = match &selection.query.filter {
+        Some(expression) if !view.veil.is_clear() => {
+            let query = Query { filter: None, ..selection.query.clone() };
+            let judge = |row: &Transmission<'_>| Judged::new(*row, view).passes(&expression.filter, now_ms);
+            whole.query(view.snapshot, &query, Some(&judge))
+        }
+        _ => whole.query(view.snapshot, &selection.query, None),
+    };
+    answer.map(Some).map_err(|error| match error {
+        WholeError::Busy => ApiError::unavailable(error.to_string(), 2),
+        error => ApiError::internal("packets", &error),
+    })
 }
 
 /// Where something is hidden, an expression sees only what is shown; the store's columns know more.

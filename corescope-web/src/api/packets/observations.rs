@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::outside_memory;
 use super::rows::{Observation, View, newest_first};
 use crate::error::ErrorBody;
 use crate::server::body;
@@ -42,11 +43,13 @@ pub(crate) async fn observations(State(app): State<AppState>, body: Body) -> Res
     if hashes.len() > MAX_HASHES {
         return Err(ApiError::bad_request("too many hashes (max 200)").code("too_many"));
     }
-    let (snapshot, veil) = (app.store.snapshot(), app.veil.load());
+    let snapshot = app.store.snapshot();
+    let elsewhere = outside_memory(&app, &snapshot, &hashes).await?;
+    let veil = app.veil.load();
     let view = View { snapshot: &snapshot, veil: &veil };
-    let of = |hash: &str| match snapshot.by_hash(hash) {
-        Some(row) => newest_first(row).into_iter().map(|o| view.long(o)).collect(),
-        None => Vec::new(),
+    let of = |hash: &str| {
+        let row = snapshot.by_hash(hash).or_else(|| elsewhere.get(hash).map(|row| (&**row).into()));
+        row.map(newest_first).unwrap_or_default().into_iter().map(|o| view.long(o)).collect()
     };
     let results = hashes.iter().map(|hash| (hash.as_str(), of(hash))).collect();
     Ok(json::response(&ObservationsResponse { results }))

@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::outside_memory;
 use super::rows::{View, newest_first};
 use crate::server::Hot;
 use crate::{ApiError, AppState, json};
@@ -45,9 +46,12 @@ pub(crate) async fn traces(
     Path(hash): Path<String>,
 ) -> Result<Response, ApiError> {
     let version = app.version();
-    let (snapshot, veil) = (app.store.snapshot(), app.veil.load());
+    let snapshot = app.store.snapshot();
+    let elsewhere = outside_memory(&app, &snapshot, std::slice::from_ref(&hash)).await?;
+    let veil = app.veil.load();
     let view = View { snapshot: &snapshot, veil: &veil };
-    let mut rows = snapshot.by_hash(&hash).map(newest_first).unwrap_or_default();
+    let row = snapshot.by_hash(&hash).or_else(|| elsewhere.get(&hash).map(|row| (&**row).into()));
+    let mut rows = row.map(newest_first).unwrap_or_default();
     rows.reverse();
     // Stable: equal times keep the order of the list, observer by observer.
     rows.sort_by_key(|row| row.timestamp());

@@ -219,6 +219,7 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
         } else {
             (loading.loaded as f64 / loading.expected as f64).min(1.0)
         },
+        defects: app.store.defects().into_iter().map(|(defect, count)| (defect.word(), count)).collect(),
     }
 }
 

@@ -3237,6 +3237,10 @@ export interface components {
              * @description Per cent loaded.
              */
             backgroundLoadProgress: number;
+            /** @description Rows of the database with a defect, by kind: left out, but for `payload`, whose packets are kept. */
+            defects: {
+                [key: string]: number;
+            };
             /**
              * Format: double
              * @description What the process holds, MB.

@@ -129,6 +129,8 @@ pub struct PerfStore {
     pub oldest_loaded: String,
     /// Share of the rows that are loaded, 0 to 1.
     pub load_coverage_ratio: f64,
+    /// Rows of the database with a defect, by kind: left out, but for `payload`, whose packets are kept.
+    pub defects: BTreeMap<&'static str, u64>,
 }
 
 /// Entries of the indexes.

@@ -1,0 +1,209 @@
+//! Answers over everything, also what the ceiling keeps out of memory.
+//!
+//! What is in memory is answered from there, the rest from the database. Three things keep that cheap where it can
+//! be: a window that begins after everything outside memory needs no look; a filter over columns of `transmissions`
+//! alone needs no observations, and its total is remembered; pages by id end as soon as they are full. Only what is
+//! left reads everything, packed chunk by chunk like a load: nothing of it is kept, and no more than one chunk is held.
+
+mod known;
+mod scan;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use self::known::Known;
+use self::scan::Found;
+use crate::lookup::{LookupError, Reader};
+use crate::memory::{Cursor, Order, OwnedTransmission, Query, Snapshot, Transmission};
+use crate::read;
+
+/// Questions that may wait for one that reads everything.
+const MOST_WAITING: usize = 16;
+
+/// What a query found in memory and in the database.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// All matches, whatever the page.
+    pub total: u64,
+    /// The rows of the page, in order, independent of any snapshot.
+    pub rows: Vec<Arc<OwnedTransmission>>,
+    /// Where the next page begins; `None` after the last row.
+    pub next: Option<Cursor>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WholeError {
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] LookupError),
+    /// Too many such questions at once.
+    #[error(
+        "{MOST_WAITING} questions that need rows outside memory are waiting already; ask again in a moment, or give the store more memory"
+    )]
+    Busy,
+}
+
+/// A verdict on a row beside the query's.
+pub type Judge<'j> = &'j dyn Fn(&Transmission<'_>) -> bool;
+
+/// Answers queries from a snapshot and from the database it was loaded from.
+#[derive(Debug)]
+pub struct Whole {
+    reader: Arc<Reader>,
+    known: Mutex<Known>,
+    /// Held while everything is read: one at a time.
+    turn: Mutex<()>,
+    waiting: AtomicUsize,
+}
+
+impl Whole {
+    /// For the database that this reader reads.
+    pub fn new(reader: Arc<Reader>) -> Self {
+        Self { reader, known: Mutex::default(), turn: Mutex::default(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Answers a query; with a judge, only rows that it lets pass count.
+    ///
+    /// It blocks, and the first question after something changed outside memory reads everything there, some hundred
+    /// thousand observations a second: ask where [`Snapshot::lacks_rows`] says that something is missing, and not
+    /// on the thread that serves others.
+    ///
+    /// # Errors
+    ///
+    /// [`WholeError`].
+    pub fn query(
+        &self,
+        snapshot: &Snapshot,
+        query: &Query,
+        judge: Option<Judge<'_>>,
+    ) -> Result<Answer, WholeError> {
+        let mut found = Found::new(query, judge);
+        found.offer(snapshot);
+        if query.after_id.is_none_or(|id| id < snapshot.floor().saturating_sub(1)) {
+            self.below(snapshot, &mut found)?;
+        }
+        Ok(self.reader.ask(|connection| found.answer(connection, snapshot))?)
+    }
+
+    /// Adds what is found below the floor.
+    fn below(&self, snapshot: &Snapshot, found: &mut Found<'_>) -> Result<(), WholeError> {
+        let query = found.query;
+        if let Some(hash) = &query.hash {
+            let row = self.reader.ask(|connection| read::transmission_by_hash(connection, hash))?;
+            if let Some(row) = row.filter(|row| row.head.id < snapshot.floor()) {
+                found.offer(&snapshot.with_rows(vec![Arc::new(row)]));
+            }
+            return Ok(());
+        }
+        if self.is_needless(snapshot, found) {
+            return Ok(());
+        }
+        let key = known::key(query).filter(|_| found.judge.is_none());
+        let by_columns = key.is_some() && (query.order != Order::Latest || self.is_above(snapshot, found));
+        let total = |this: &Self| key.as_ref().and_then(|key| this.known().total(snapshot, key));
+        if by_columns && let Some(total) = total(self) {
+            return Ok(self.reader.ask(|connection| found.page_below(connection, snapshot, total))?);
+        }
+        let _turn = self.turn()?;
+        // Whoever had the turn before may have found out.
+        if self.is_needless(snapshot, found) {
+            return Ok(());
+        }
+        let counted = match total(self).filter(|_| by_columns) {
+            Some(total) => Some(total),
+            None if by_columns => Some(self.reader.ask(|c| scan::count_below(c, snapshot, query))?),
+            None => None,
+        };
+        if let Some(total) = counted {
+            if let Some(key) = key {
+                self.known().note_total(snapshot, key, total);
+            }
+            return Ok(self.reader.ask(|connection| found.page_below(connection, snapshot, total))?);
+        }
+        let before = found.total;
+        let newest = self.reader.ask(|connection| found.scan_below(connection, snapshot))?;
+        let mut known = self.known();
+        known.note_newest(newest);
+        if let Some(key) = key {
+            known.note_total(snapshot, key, found.total - before);
+        }
+        Ok(())
+    }
+
+    /// Whether everything below the floor was heard before the window begins.
+    fn is_needless(&self, snapshot: &Snapshot, found: &Found<'_>) -> bool {
+        found.query.since.is_some_and(|since| self.known().newest(snapshot).is_some_and(|n| n <= since))
+    }
+
+    /// Whether the page is full with rows that were all heard after everything below the floor.
+    fn is_above(&self, snapshot: &Snapshot, found: &Found<'_>) -> bool {
+        found.lowest().is_some_and(|latest| self.known().newest(snapshot).is_some_and(|n| n < latest))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self) -> Result<MutexGuard<'_, ()>, WholeError> {
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(WholeError::Busy);
+        }
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        Ok(turn)
+    }
+
+    /// The transmission with this content hash (any letter case), wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer.
+    pub fn by_hash(
+        &self,
+        snapshot: &Snapshot,
+        hash: &str,
+    ) -> Result<Option<Arc<OwnedTransmission>>, LookupError> {
+        self.one(snapshot.by_hash(hash), |connection| read::transmission_by_hash(connection, hash))
+    }
+
+    /// The transmission with this id, wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer.
+    pub fn by_id(&self, snapshot: &Snapshot, id: i64) -> Result<Option<Arc<OwnedTransmission>>, LookupError> {
+        self.one(snapshot.by_id(id), |connection| {
+            if id < snapshot.floor() { read::transmission_by_id(connection, id) } else { Ok(None) }
+        })
+    }
+
+    /// The transmission that the observation with this id is of, wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer.
+    pub fn of_observation(
+        &self,
+        snapshot: &Snapshot,
+        id: i64,
+    ) -> Result<Option<Arc<OwnedTransmission>>, LookupError> {
+        let of = snapshot.observation_by_id(id).map(|o| o.transmission());
+        self.one(of, |connection| read::transmission_of_observation(connection, id))
+    }
+
+    fn one(
+        &self,
+        here: Option<Transmission<'_>>,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<Option<OwnedTransmission>>,
+    ) -> Result<Option<Arc<OwnedTransmission>>, LookupError> {
+        match here {
+            Some(row) => Ok(Some(Arc::new(row.to_owned_row()))),
+            None => Ok(self.reader.ask(ask)?.map(Arc::new)),
+        }
+    }
+}
