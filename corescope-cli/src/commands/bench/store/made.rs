@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use corescope_core::sim::{Emission, Mesh, Preset, Reception, Traffic};
 use corescope_core::time::rfc3339;
@@ -178,13 +179,27 @@ fn fill(path: &Path, transmissions: u64, observations: u64) -> rusqlite::Result<
     people(&transaction, source.mesh())?;
     let (mut id, mut observation) = (0_u64, 0_u64);
     let mut hashes = HashSet::new();
-    while id < transmissions {
-        let Some(rows) = source.next() else { break };
-        if hashes.insert(rows.hash.clone()) {
-            id += 1;
-            insert(&transaction, id as i64, &mut observation, &rows)?;
+    // One thread makes packets while this one inserts them.
+    std::thread::scope(|scope| -> rusqlite::Result<()> {
+        let (sender, made) = sync_channel(256);
+        scope.spawn(move || {
+            while let Some(rows) = source.next() {
+                if sender.send(rows).is_err() {
+                    break;
+                }
+            }
+        });
+        while id < transmissions
+            && let Ok(rows) = made.recv()
+        {
+            let rows: Rows = rows;
+            if hashes.insert(rows.hash.clone()) {
+                id += 1;
+                insert(&transaction, id as i64, &mut observation, &rows)?;
+            }
         }
-    }
+        Ok(())
+    })?;
     transaction.commit()?;
     for (_, sql) in &indexes {
         connection.execute(sql, [])?;

@@ -1,5 +1,6 @@
 //! `corescope-cli bench store`: the index store against a database.
 
+mod live;
 mod made;
 mod measure;
 mod report;
@@ -21,10 +22,18 @@ The synthetic database comes from the simulator and lies in --dir (default: the 
 files) while it is measured. It is loaded at two ratios, each in a process of its own, so that resident memory
 can be told apart: loaded minus empty = a * observations + b * transmissions, solved for both.
 
+One database gives one equation: with --db there are resident_bytes_loaded, the bound for it
+(resident_bytes_bound: 48 bytes an observation and 400 a transmission) and resident_within_bound instead.
+
+Delays: follow_ms is from the commit of another process to the row in an answer; serve_commit_to_socket_ms from
+there to the event on a WebSocket of `serve`; up_acknowledged_to_socket_ms from the acknowledgement of an MQTT
+message, which follows its commit, to the event on a WebSocket of `up`.
+
 With --json the keys are stable: bytes_per_observation, bytes_per_transmission, load_observations_per_s,
-sqlite_scan_rows_per_s, append_observations_per_s, follow_ms_p50, follow_ms_p99, and for each query
-by_hash, latest_50, latest_50_grouped, by_node, by_observer, by_channel, expression and full_count
-<query>_p50_us and <query>_p99_us (while 5000 observations a second are appended) and <query>_quiet_p99_us.";
+sqlite_scan_rows_per_s, load_cpu_s, snapshot_write_s, snapshot_start_s, append_observations_per_s,
+follow_ms_p50, follow_ms_p99, and for each query by_hash, latest_50, latest_50_grouped, by_node, by_observer,
+by_channel, expression, expression_payload and full_count <query>_p50_us and <query>_p99_us (while 5000
+observations a second are appended) and <query>_quiet_p99_us.";
 
 /// Measure loading, memory and queries of the index store.
 #[derive(Debug, clap::Args)]
@@ -88,9 +97,12 @@ fn synthetic(args: &Args) -> Result<Map<String, Value>, Failure> {
             args.transmissions
         );
         made::database(&path, args.transmissions, observations)?;
-        let figures = in_own_process(&path, true);
+        let mut figures = in_own_process(&path, true)?;
+        if observations != fewer {
+            live::measure(&path, &mut figures).map_err(|e| Failure::new(Exit::Failure, e))?;
+        }
         remove(&path);
-        figures
+        Ok(figures)
     };
     let sparse = measured(fewer)?;
     let mut figures = measured(args.observations)?;

@@ -17,9 +17,20 @@ pub(super) fn print(figures: &Map<String, Value>) {
     line("load", shown("load_observations_per_s", "obs/s"), "at least 1 000 000");
     line("bare SQLite scan, one thread", shown("sqlite_scan_rows_per_s", "rows/s"), "");
     line("load : scan", shown("load_share_of_scan", ""), "");
+    line("snapshot: write", shown("snapshot_write_s", "s"), "");
+    line("snapshot: start", shown("snapshot_start_s", "s"), "");
     line("append", shown("append_observations_per_s", "obs/s"), "at least 500 000");
+    line("resident, bound", shown("resident_bytes_bound", "B"), "48 B and 400 B a row");
     line("commit to visible, p50", shown("follow_ms_p50", "ms"), "at most 100");
     line("commit to visible, p99", shown("follow_ms_p99", "ms"), "");
+    for (what, key, aim) in [
+        ("serve: commit to socket", "serve_commit_to_socket", "at most 100"),
+        ("up: acknowledged to socket", "up_acknowledged_to_socket", "at most 10"),
+    ] {
+        for share in ["p50", "p99"] {
+            line(&format!("{what}, {share}"), shown(&format!("{key}_ms_{share}"), "ms"), aim);
+        }
+    }
     println!("\n{:<22} {:>12} {:>12} {:>14}   aim", "query", "p50 us", "p99 us", "quiet p99 us");
     for (name, aim) in super::measure::QUERIES {
         let figure =
