@@ -17,14 +17,16 @@ pub struct Connections {
     roster: Arc<Roster>,
     /// Outages that are over and not in the database yet.
     ended: Vec<Outage>,
-    /// Nothing is noted before, by the steady clock, seconds.
+    /// How many sources were connected when the last notes were made.
+    connected: usize,
+    /// Nothing is due before, by the steady clock, seconds, unless a connection is made or lost.
     next: i64,
 }
 
 impl Connections {
     /// Of the sources of a roster.
     pub fn new(roster: Arc<Roster>) -> Self {
-        Self { roster, ended: Vec::new(), next: 0 }
+        Self { roster, ended: Vec::new(), connected: 0, next: 0 }
     }
 
     /// Makes the notes that are due.
@@ -33,21 +35,44 @@ impl Connections {
     ///
     /// What the writer says; the notes are made the next time.
     pub fn note(&mut self, writer: &mut Writer, now: Now) -> Result<(), WriteError> {
-        if now.steady < self.next {
+        let statuses = self.roster.statuses();
+        for status in &statuses {
+            let outages = status.take_outages().into_iter();
+            self.ended.extend(outages.map(|(start, until, resumed)| Outage {
+                source: status.name.clone(),
+                start,
+                until,
+                resumed,
+            }));
+        }
+        let connected = statuses.iter().filter(|status| status.is_connected()).count();
+        if now.steady < self.next && self.ended.is_empty() && connected == self.connected {
             return Ok(());
         }
-        let mut alive = Vec::new();
-        for status in self.roster.statuses() {
-            for (start, until, resumed) in status.take_outages() {
-                self.ended.push(Outage { source: status.name.clone(), start, until, resumed });
-            }
-            if status.is_connected() {
-                alive.push(SourceAlive { source: status.name.clone(), until: now.unix });
-            }
+        self.next = now.steady.saturating_add(EVERY);
+        self.connected = connected;
+        let alive: Vec<SourceAlive> = statuses
+            .iter()
+            .filter_map(|status| {
+                let until = status.alive_until(now.unix)?;
+                Some(SourceAlive { source: status.name.clone(), until })
+            })
+            .collect();
+        if alive.is_empty() && self.ended.is_empty() {
+            return Ok(());
         }
-        self.next = now.steady + EVERY;
         writer.note_sources(&alive, &self.ended)?;
         self.ended.clear();
         Ok(())
+    }
+
+    /// Makes the last notes, after the sources have ended.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn finish(&mut self, writer: &mut Writer, now: Now) -> Result<(), WriteError> {
+        self.next = i64::MIN;
+        self.note(writer, now)
     }
 }

@@ -75,6 +75,13 @@ impl Upkeep {
         }
     }
 
+    /// Notes until when the sources were connected, before the database is closed.
+    pub fn finish(&mut self, writer: &mut Writer) {
+        if let Err(error) = self.connections.finish(writer, now()) {
+            tracing::warn!(%error, "cannot note when the sources were connected last");
+        }
+    }
+
     /// By source, how complete the newest full hour is; `None` when that is known already.
     pub fn new_completeness(&mut self, writer: &Writer) -> Option<Value> {
         let runs = self.jobs.status().get(&Job::Completeness).map_or(0, |status| status.runs);

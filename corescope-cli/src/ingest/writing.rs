@@ -329,6 +329,7 @@ impl Writing {
         self.outlet.take_ready(&mut left, usize::MAX);
         self.desk.left.store(left.len() as u64, Ordering::Relaxed);
         self.outlet.close();
+        self.upkeep.finish(&mut self.writer);
         if let Err(error) = self.writer.close() {
             tracing::error!(%error, "cannot close the database cleanly; messages that were acknowledged are safe");
         }

@@ -6,6 +6,7 @@
 
 pub mod mqtt;
 pub mod network;
+pub mod proxy;
 pub mod served;
 pub mod tls;
 
@@ -168,8 +169,14 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// None, with a message, where Mosquitto is not installed.
     pub fn start(folder: &Path) -> Option<Self> {
+        Self::start_limited(folder, "")
+    }
+
+    /// The same with one more line of its configuration.
+    pub fn start_limited(folder: &Path, line: &str) -> Option<Self> {
         let port = network::free_port();
-        Self::start_with(folder, port, &format!("listener {port} 127.0.0.1\nallow_anonymous true\n"))
+        let listener = format!("listener {port} 127.0.0.1\nallow_anonymous true\n{line}\n");
+        Self::start_with(folder, port, &listener)
     }
 
     /// The same with other listeners; `port` is the one that anybody may use.

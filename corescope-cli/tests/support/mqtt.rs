@@ -140,6 +140,16 @@ pub fn publish(topic: &str, payload: &[u8], id: u16) -> Vec<u8> {
     packet
 }
 
+/// A PUBLISH of quality 0.
+pub fn publish_unconfirmed(topic: &str, payload: &[u8]) -> Vec<u8> {
+    let mut body = text(topic);
+    body.extend(payload);
+    let mut packet = vec![0x30];
+    packet.extend(length(body.len()));
+    packet.extend(body);
+    packet
+}
+
 fn text(text: &str) -> Vec<u8> {
     let mut out = (text.len() as u16).to_be_bytes().to_vec();
     out.extend(text.as_bytes());

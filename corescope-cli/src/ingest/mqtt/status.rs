@@ -147,6 +147,11 @@ impl SourceStatus {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// Until when it is known to have been connected, unix seconds; `None`: never.
+    pub fn alive_until(&self, now: i64) -> Option<i64> {
+        if self.is_connected() { Some(now) } else { lock(&self.outages).since }
+    }
+
     fn lost(&self, now_ms: i64) {
         if self.connected.swap(false, Ordering::Relaxed) {
             self.last_disconnect_ms.store(now_ms, Ordering::Relaxed);
@@ -323,8 +328,10 @@ mod tests {
         assert_eq!(status.take_outages(), [(50, 100, true)]);
         status.failed(200_000, "gone");
         status.failed(201_000, "still gone");
+        assert_eq!(status.alive_until(999), Some(200));
         status.connected(260_000, false);
         assert_eq!(status.take_outages(), [(200, 260, false)]);
+        assert_eq!(status.alive_until(999), Some(999));
         assert_eq!(status.take_outages(), []);
         for second in 0..1_000 {
             status.closed(300_000 + second * 10_000);
