@@ -18,6 +18,17 @@ socket.hash = "";
 const app = new AppState(new LiveFeed(socket.href));
 app.live.start();
 
+const root = document.getElementById("app");
+if (root) {
+  render(
+    <AppProvider value={app}>
+      <Shell />
+    </AppProvider>,
+    root,
+  );
+}
+
+// The list comes first: what the header and the marks want is asked for behind it.
 function readCounters(): void {
   if (document.hidden) return;
   void app.readStats();
@@ -31,13 +42,4 @@ setInterval(() => {
   app.nowMs.value = app.serverNowMs();
   app.live.tick();
 }, 1000);
-
-const root = document.getElementById("app");
-if (root) {
-  render(
-    <AppProvider value={app}>
-      <Shell />
-    </AppProvider>,
-    root,
-  );
-}
+void app.readSettings();

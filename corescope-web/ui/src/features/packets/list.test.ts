@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LiveMessage } from "../../api/events";
 import type { Packet, PacketPage } from "../../api/types";
-import { HELD_MAX, PAGE_ROWS, PacketList } from "./list";
+import { type From, HELD_MAX, PAGE_ROWS, PacketList } from "./list";
 
 const packet = (n: number, observations = 1): Packet => ({
   id: n,
@@ -40,15 +40,36 @@ const heard = (n: number, count: number): LiveMessage => ({
   ],
 });
 
-/** A server with packets 1 … count, newest first; more can come. */
+/** A server with packets 1 … count, the last heard first; more can come, and old ones can be heard again. */
 function server(count: number) {
-  const state = { count, asked: [] as number[] };
-  const load = async (offset: number, limit: number): Promise<PacketPage> => {
-    state.asked.push(offset);
-    const all = Array.from({ length: state.count }, (_, n) => packet(state.count - n));
-    return { packets: all.slice(offset, offset + limit), total: state.count, limit, offset };
+  const state = {
+    order: Array.from({ length: count }, (_, n) => count - n),
+    asked: [] as (number | string)[],
   };
-  return { state, load };
+  const latest = new Map<number, number>(state.order.map((n) => [n, n]));
+  let clock = count;
+  const hear = (n: number): void => {
+    latest.set(n, ++clock);
+    state.order = [n, ...state.order.filter((m) => m !== n)];
+  };
+  const load = async (from: From, limit: number): Promise<PacketPage> => {
+    const cursor = "cursor" in from ? Number(from.cursor) : null;
+    state.asked.push("cursor" in from ? from.cursor : from.offset);
+    const behind = state.order.filter((n) => cursor === null || (latest.get(n) ?? 0) < cursor);
+    const start = "offset" in from ? from.offset : 0;
+    const rows = behind.slice(start, start + limit);
+    const last = rows.at(-1);
+    return {
+      packets: rows.map((n) => packet(n)),
+      total: state.order.length,
+      limit,
+      offset: start,
+      ...(last !== undefined && start + limit < behind.length
+        ? { nextCursor: String(latest.get(last)) }
+        : {}),
+    };
+  };
+  return { state, load, hear };
 }
 
 const hashes = (list: PacketList, from = 0, to = list.length): (string | undefined)[] =>
@@ -82,18 +103,69 @@ describe("the packet list", () => {
     expect(hashes(list)).toEqual([3, 2, 1].map(hash));
   });
 
-  it("reads pages as they are shown, moved down by what came since", async () => {
-    const { state, load } = server(1000);
+  it("reads pages that follow each other by cursor, each packet once while the list moves", async () => {
+    const { state, load, hear } = server(1000);
     const list = new PacketList(load);
     await list.start();
-    state.count += 3;
+    for (let page = 1; page < 10; page++) {
+      hear(1000 + page);
+      hear(page);
+      list.receive([live(1000 + page), heard(page, 2)]);
+      list.show(page * PAGE_ROWS + page, (page + 1) * PAGE_ROWS - 1);
+      await turn();
+    }
+    expect(state.asked).toEqual([0, "901", "801", "701", "601", "501", "401", "301", "201", "101"]);
+    const shown = hashes(list).filter((h) => h !== undefined);
+    expect(new Set(shown).size).toBe(shown.length);
+    // Those that were heard again stand on top for the server; the list ends where the server's history does.
+    expect(list.length).toBe(9 + 1000 - 9);
+    expect(list.at(list.length - 1)?.hash).toBe(hash(10));
+  });
+
+  it("jumps by offset, and joins what follows by cursor", async () => {
+    const { state, load, hear } = server(1000);
+    const list = new PacketList(load);
+    await list.start();
+    [1001, 1002, 1003].forEach(hear);
     list.receive([live(1001), live(1002), live(1003)]);
     list.show(500, 530);
     await turn();
-    expect(state.asked).toEqual([0, 403, 503]);
+    expect(state.asked).toEqual([0, 403, 503, "501"]);
     expect(list.at(503)?.hash).toBe(hash(500));
     expect(list.at(950)).toBeUndefined();
     expect(new Set(hashes(list).filter((h) => h !== undefined)).size).toBe(3 + 3 * PAGE_ROWS);
+  });
+
+  it("drops a page that no longer joins the one before it", async () => {
+    const { load, hear } = server(1000);
+    const list = new PacketList(load);
+    await list.start();
+    list.show(500, 510);
+    await turn();
+    // Heard again, but not told live: the page above now reaches further down.
+    for (let n = 601; n <= 610; n++) hear(n);
+    list.show(400, 410);
+    await turn();
+    list.show(400, 510);
+    await turn();
+    const shown = hashes(list).filter((h) => h !== undefined);
+    expect(new Set(shown).size).toBe(shown.length);
+    expect(list.at(500)).toBeDefined();
+  });
+
+  it("catches up with what came before the live feed began", async () => {
+    const { load, hear } = server(300);
+    const list = new PacketList(load);
+    await list.start();
+    hear(301);
+    hear(302);
+    list.catchUp(await load({ offset: 0 }, PAGE_ROWS));
+    list.receive([live(302), live(303)]);
+    expect(hashes(list, 0, 4)).toEqual([303, 302, 301, 300].map(hash));
+    expect(list.stale.value).toBe(false);
+    for (let n = 304; n < 404; n++) hear(n);
+    list.catchUp(await load({ offset: 0 }, PAGE_ROWS));
+    expect(list.stale.value).toBe(true);
   });
 
   it("holds messages during a pause and lets each in once", async () => {
@@ -123,8 +195,8 @@ describe("the packet list", () => {
     expect(failing.state.value.kind).toBe("failed");
     const { load } = server(400);
     let broken = false;
-    const list = new PacketList((offset, limit) =>
-      broken ? Promise.reject(new Error("gone")) : load(offset, limit),
+    const list = new PacketList((from, limit) =>
+      broken ? Promise.reject(new Error("gone")) : load(from, limit),
     );
     await list.start();
     broken = true;

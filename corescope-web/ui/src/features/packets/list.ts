@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { LiveMessage } from "../../api/events";
 import type { PacketPage } from "../../api/types";
-import { mergeObservations, type Row, rowOf } from "./row";
+import { mergeObservations, mergeRow, type Row, rowOf } from "./row";
 
 /** Rows of one request of the history below the live part. */
 export const PAGE_ROWS = 100;
@@ -15,8 +15,14 @@ export const HELD_MAX = 2_000;
 /** A page is asked for at most this often when live traffic moves it while it is read. */
 const ASK_TRIES = 3;
 
-/** Asks for a page of history, last heard first: new rows come on top and move the others down. */
-export type LoadPage = (offset: number, limit: number) => Promise<PacketPage>;
+/** Where a page begins: behind the page before it, or so many rows down. */
+export type From = { readonly cursor: string } | { readonly offset: number };
+
+/**
+ * Asks for a page of history, last heard first: new rows come on top and move the others down. Behind a cursor nothing moves, so a page
+ * that follows one that was read is asked for by its cursor; only a jump into the middle goes by offset.
+ */
+export type LoadPage = (from: From, limit: number) => Promise<PacketPage>;
 
 /** A row that comes live goes at most this far down to its place in time. */
 const LATE_ROWS = 30;
@@ -49,6 +55,10 @@ export class PacketList {
 
   private live: Row[] = [];
   private pages = new Map<number, Row[]>();
+  /** Where each of these pages begins, as the page before it told. */
+  private readonly cursors = new Map<number, string>();
+  /** Pages that were read from their cursor; what was read by offset may not join the page before it. */
+  private readonly joined = new Set<number>();
   private readonly byHash = new Map<string, Row>();
   private readonly asked = new Set<number>();
   private historyRows = 0;
@@ -60,7 +70,7 @@ export class PacketList {
   /** Asks for the first page. Messages that came meanwhile are merged after it. */
   async start(): Promise<void> {
     try {
-      const page = await this.load(0, PAGE_ROWS);
+      const page = await this.load({ offset: 0 }, PAGE_ROWS);
       this.historyRows = page.total;
       this.keep(0, page);
       const early = this.early ?? [];
@@ -71,6 +81,17 @@ export class PacketList {
     } catch (error) {
       this.state.value = { kind: "failed", error };
     }
+  }
+
+  /**
+   * Takes what came between the first page and the live feed: a first page as it is now. Rows that are new go on top; when all of
+   * them are, some between may be missing, and the list should be asked for anew.
+   */
+  catchUp(page: PacketPage): void {
+    const known = page.packets.filter((packet) => this.byHash.has(packet.hash)).length;
+    if (known === 0 && page.packets.length === PAGE_ROWS) this.stale.value = true;
+    for (const packet of [...page.packets].reverse()) this.addPacket(packet);
+    this.revision.value++;
   }
 
   /** Rows in all. */
@@ -160,7 +181,7 @@ export class PacketList {
     const known = this.byHash.get(packet.hash);
     const row = rowOf(packet);
     if (known) {
-      known.observations = Math.max(known.observations, row.observations);
+      mergeRow(known, row);
       return 0;
     }
     this.byHash.set(row.hash, row);
@@ -175,12 +196,17 @@ export class PacketList {
     if (this.asked.has(number)) return;
     this.asked.add(number);
     try {
-      for (let tries = 0; tries < ASK_TRIES; tries++) {
-        const page = await this.load(number * PAGE_ROWS + this.newer(), PAGE_ROWS);
-        if (!this.overlaps(number, page) || tries === ASK_TRIES - 1) {
-          this.keep(number, page);
-          break;
-        }
+      for (let tries = 1; ; tries++) {
+        const cursor = this.cursors.get(number);
+        const from = cursor === undefined ? { offset: number * PAGE_ROWS + this.newer() } : { cursor };
+        const page = await this.load(from, PAGE_ROWS);
+        const moved =
+          cursor !== this.cursors.get(number) || (cursor === undefined && this.overlaps(number, page));
+        if (moved && tries < ASK_TRIES) continue;
+        if (cursor === undefined) this.joined.delete(number);
+        else this.joined.add(number);
+        this.keep(number, page);
+        break;
       }
       this.revision.value++;
       this.trouble.value = null;
@@ -212,13 +238,33 @@ export class PacketList {
     const rows = page.packets.map((packet) => this.byHash.get(packet.hash) ?? rowOf(packet));
     // The server sorts by the last reception, the list shows the first.
     rows.sort((a, b) => (b.firstMs ?? 0) - (a.firstMs ?? 0));
+    this.continueAt(number + 1, page);
     for (const row of rows) this.byHash.set(row.hash, row);
     this.touch(number, rows);
     for (const [oldest, dropped] of this.pages) {
       if (this.pages.size <= PAGES_MAX) break;
-      this.pages.delete(oldest);
-      for (const row of dropped) this.byHash.delete(row.hash);
+      this.drop(oldest, dropped);
     }
+  }
+
+  /** Remembers where the page after this one begins. What was read from elsewhere would repeat rows or miss some: it goes. */
+  private continueAt(number: number, before: PacketPage): void {
+    const cursor = before.nextCursor;
+    // Rows that were heard again went on top meanwhile: the end comes sooner than it was thought to.
+    if (!cursor)
+      this.historyRows = Math.min(this.historyRows, (number - 1) * PAGE_ROWS + before.packets.length);
+    const joins = this.joined.has(number) && this.cursors.get(number) === cursor;
+    if (cursor) this.cursors.set(number, cursor);
+    else this.cursors.delete(number);
+    if (joins) return;
+    for (const [later, rows] of this.pages) if (later >= number) this.drop(later, rows);
+    for (const later of this.cursors.keys()) if (later > number) this.cursors.delete(later);
+  }
+
+  private drop(number: number, rows: readonly Row[]): void {
+    this.pages.delete(number);
+    this.joined.delete(number);
+    for (const row of rows) this.byHash.delete(row.hash);
   }
 
   private touch(number: number, rows: Row[]): void {

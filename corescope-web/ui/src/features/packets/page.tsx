@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useApp } from "../../app/context";
 import { openParam, route, setQuery } from "../../app/router";
 import { count } from "../../lib/format";
@@ -24,7 +24,8 @@ export function PacketsPage({ inspector }: { inspector: ComponentChildren }) {
   const scope = scopeOf(query);
   const explicit = query.has("timeWindow");
   const key = JSON.stringify([scope, explicit, again.value, app.clockOffsetMs.value]);
-  useEffect(() => {
+  // Before the first paint: the request need not wait for it.
+  useLayoutEffect(() => {
     void session.open(scope, explicit);
   }, [key, session]);
   useEffect(() => () => session.close(), [session]);

@@ -37,6 +37,16 @@ export function rowOf(packet: ListedPacket): Row {
   };
 }
 
+/** Takes over what a newer reading of the same transmission says. */
+export function mergeRow(row: Row, newer: Row): void {
+  row.observations = Math.max(row.observations, newer.observations);
+  if (newer.hops.length <= row.hops.length) return;
+  row.hops = newer.hops;
+  row.resolved = newer.resolved;
+  row.snr = newer.snr;
+  row.observer = newer.observer;
+}
+
 /** Merges further observations into their row. The longest path speaks for the group, as in the list the server gives. */
 export function mergeObservations(row: Row, observations: readonly ShortObservation[], count: number): void {
   row.observations = Math.max(row.observations, count);

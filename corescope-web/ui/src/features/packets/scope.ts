@@ -1,3 +1,5 @@
+const MINUTE_MS = 60_000;
+
 /** A time window of the list. `seconds` is null for all. */
 export interface TimeWindow {
   readonly key: string;
@@ -70,10 +72,14 @@ export function subscription(scope: Scope, filter: string): string {
   return parts.length === 1 && filter && parts[0] === `(${filter})` ? filter : parts.join(" && ");
 }
 
-/** The query of `GET /api/packets` for a scope, as of a moment. */
+/**
+ * The query of `GET /api/packets` for a scope, as of a moment. The window begins with a whole minute: all who look at the list within
+ * that minute ask the same, and the server answers them with the same bytes.
+ */
 export function listQuery(scope: Scope, filter: string, nowMs: number): Record<string, string> {
   const query: Record<string, string> = { groupByHash: "true" };
-  if (scope.window.seconds !== null) query["since"] = iso(nowMs - scope.window.seconds * 1000);
+  if (scope.window.seconds !== null)
+    query["since"] = iso(nowMs - (nowMs % MINUTE_MS) - scope.window.seconds * 1000);
   if (scope.regions.length > 0) query["region"] = scope.regions.join(",");
   if (scope.node) query["node"] = scope.node;
   if (scope.observer) query["observer"] = scope.observer;

@@ -1,8 +1,8 @@
 import { signal } from "@preact/signals";
-import { ApiError, getJson } from "../../api/client";
+import { ApiError, getJson, type Query } from "../../api/client";
 import type { LiveMessage } from "../../api/events";
 import type { LiveFeed, LiveListener } from "../../api/live";
-import { type ListState, PacketList } from "./list";
+import { type ListState, PacketList, PAGE_ROWS } from "./list";
 import { ALL_TIME, listQuery, type Scope, subscription } from "./scope";
 
 /** What is wrong with the filter expression. */
@@ -17,8 +17,8 @@ export interface FilterProblem {
 const BATCH_MS = 150;
 
 /**
- * One scope with its list and its live subscription. The order matters: subscribe, wait for the confirmation, only then ask for
- * the list, so that nothing falls between the two.
+ * One scope with its list and its live subscription. The list is asked for and shown without waiting for the socket; when the
+ * subscription is confirmed later than that, the first page is asked for once more, so that nothing falls between the two.
  */
 export class PacketSession {
   readonly list = signal<PacketList | null>(null);
@@ -61,47 +61,65 @@ export class PacketSession {
   /** One try with a filter; false when the server refuses the expression. */
   private async attempt(run: number, scope: Scope, filter: string, explicit: boolean): Promise<boolean> {
     let current = scope;
-    let list = this.make(current, filter);
     const listener: LiveListener = {
       filter: subscription(scope, filter),
       onMessage: (message) => this.enqueue(message),
       onGap: () => void this.open(scope, explicit),
     };
     this.listener = listener;
-    await this.live.subscribe(listener);
+    let listening = false;
+    const subscribed = this.live.subscribe(listener).then(() => {
+      listening = true;
+    });
+    // What is agreed already resolves now.
+    await Promise.resolve();
+    let query = listQuery(current, filter, this.nowMs());
+    let asked = { listening };
+    let list = await this.begin(query);
     if (run !== this.run) return true;
-    let next = list;
-    this.target = next;
-    await next.start();
-    if (run !== this.run) return true;
-    const problem = problemOf(next.state.value);
+    const problem = problemOf(list.state.value);
     if (problem) {
       this.problem.value = problem;
       return false;
     }
     this.widened.value = false;
-    if (!explicit && next.state.value.kind === "ready" && next.length === 0) {
+    if (!explicit && list.state.value.kind === "ready" && list.length === 0) {
       current = { ...scope, window: ALL_TIME };
-      list = this.make(current, filter);
-      next = list;
-      this.target = next;
-      await next.start();
+      query = listQuery(current, filter, this.nowMs());
+      asked = { listening };
+      list = await this.begin(query);
       if (run !== this.run) return true;
-      this.widened.value = next.length > 0;
+      this.widened.value = list.length > 0;
     }
     this.onTop.value = 0;
-    this.list.value = next;
+    this.list.value = list;
     if (filter) void this.countAll(run, current);
     else if (!this.problem.value) this.unfiltered.value = null;
+    if (!asked.listening) void subscribed.then(() => this.catchUp(run, list, query));
     return true;
   }
 
-  private target: PacketList | null = null;
-
-  private make(scope: Scope, filter: string): PacketList {
-    const query = listQuery(scope, filter, this.nowMs());
-    return new PacketList((offset, limit) => getJson("/api/packets", { ...query, limit, offset }));
+  /** Asks for a list; what comes live meanwhile goes to it. */
+  private async begin(query: Query): Promise<PacketList> {
+    const list = new PacketList((from, limit) => getJson("/api/packets", { ...query, limit, ...from }));
+    this.target = list;
+    await list.start();
+    return list;
   }
+
+  /** Reads what came after the list was asked for and before the live feed began. */
+  private async catchUp(run: number, list: PacketList, query: Query): Promise<void> {
+    if (run !== this.run || list.state.value.kind !== "ready") return;
+    try {
+      const page = await getJson("/api/packets", { ...query, limit: PAGE_ROWS, offset: 0 });
+      if (run === this.run) list.catchUp(page);
+    } catch {
+      // What is shown may miss a moment: it says so by being asked for anew.
+      list.stale.value = true;
+    }
+  }
+
+  private target: PacketList | null = null;
 
   private async countAll(run: number, scope: Scope): Promise<void> {
     try {
