@@ -3,8 +3,10 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { getJson } from "../api/client";
 import type { LiveFeed } from "../api/live";
+import type { Reading } from "./directory-view";
 import { Directory } from "./nodes";
 import type { Observer, Stats } from "../api/types";
+import { type Thresholds, USUAL } from "../lib/health";
 
 /** What every page may use: the live socket, the server's clock, and the few lists that the shell asks for anyway. */
 export class AppState {
@@ -13,7 +15,11 @@ export class AppState {
   /** The time that relative times are told from; moves every second while the page is seen. */
   readonly nowMs = signal(Date.now());
   readonly observers = signal<readonly Observer[] | null>(null);
+  /** Whether they could be read. */
+  readonly observersState = signal<Reading>({ kind: "loading" });
   readonly stats = signal<Stats | null>(null);
+  /** When something counts as degraded or silent. */
+  readonly thresholds = signal<Thresholds>(USUAL);
 
   /** All nodes. */
   readonly directory = new Directory();
@@ -25,7 +31,7 @@ export class AppState {
     return Date.now() + this.clockOffsetMs.value;
   }
 
-  /** Reads the observers, and from their answer the server's clock. Failing is not an error here: the pages say it where it matters. */
+  /** Reads the observers, and from their answer the server's clock. */
   async readObservers(): Promise<void> {
     try {
       const page = await getJson("/api/observers");
@@ -34,8 +40,18 @@ export class AppState {
       if (Number.isFinite(server) && Math.abs(server - Date.now()) > 2_000)
         this.clockOffsetMs.value = server - Date.now();
       this.observers.value = page.observers;
+      this.observersState.value = { kind: "ready" };
+    } catch (error) {
+      this.observersState.value = { kind: "failed", error };
+    }
+  }
+
+  /** Reads what the operator set for the page. */
+  async readSettings(): Promise<void> {
+    try {
+      this.thresholds.value = (await getJson("/api/config/client")).healthThresholds;
     } catch {
-      this.observers.value ??= null;
+      // The usual ones hold.
     }
   }
 

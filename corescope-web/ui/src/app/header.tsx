@@ -1,7 +1,9 @@
 import { useApp } from "./context";
 import { openPalette } from "./palette-state";
 import { shownTheme, toggleTheme } from "./theme";
-import { count, span } from "../lib/format";
+import type { Observer } from "../api/types";
+import { count, parseTime, span } from "../lib/format";
+import { healthOf } from "../lib/health";
 import { Icon } from "../ui/icon";
 
 /** The line on top: where one is, the counters, the state of the connection, search, light or dark. */
@@ -10,8 +12,8 @@ export function Header({ title, note = "" }: { title: string; note?: string }) {
   const stats = app.stats.value;
   const observers = app.observers.value;
   const now = app.nowMs.value;
-  const online =
-    observers?.filter((o) => o.last_seen && now - Date.parse(o.last_seen) < 3_600_000).length ?? 0;
+  const health = (o: Observer) => healthOf("observer", parseTime(o.last_seen), now, app.thresholds.value);
+  const online = observers?.filter((o) => health(o).mark === "ok").length ?? 0;
   return (
     <header class="header">
       <h1 tabIndex={-1}>{title}</h1>

@@ -68,6 +68,21 @@ export function Inspector({ label, head, onClose, children }: Props) {
   );
 }
 
+/** The button in the head that copies the address of what is shown. */
+export function CopyLink() {
+  return (
+    <button
+      type="button"
+      class="btn quiet small icon"
+      aria-label="Copy link"
+      title="Copy link"
+      onClick={() => void navigator.clipboard?.writeText(location.href)}
+    >
+      <Icon name="link" />
+    </button>
+  );
+}
+
 function keepInside(pane: HTMLElement, event: KeyboardEvent): void {
   const all = [...pane.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(
     (element) => element.offsetParent !== null,

@@ -1,4 +1,5 @@
 import { count, emojiRuns, hexGroups, signed } from "../lib/format";
+import type { Health } from "../lib/health";
 import type { Role } from "../lib/packet";
 import type { PayloadKind } from "../lib/payload";
 import { snrPercent, snrStep } from "../lib/signal";
@@ -22,6 +23,17 @@ export function RoleMark({ role, large = false }: { role: Role; large?: boolean 
     <svg class={`role ${role}${large ? " r24" : ""}`} role="img" aria-label={role}>
       <use href={`#r-${role}`} />
     </svg>
+  );
+}
+
+/** The health of a node or observer: mark and word, and what else is to be said of it. */
+export function Status({ health, note = "" }: { health: Health; note?: string }) {
+  return (
+    <span class={`st ${health.mark}`}>
+      <i />
+      {health.word}
+      {note}
+    </span>
   );
 }
 

@@ -1,23 +1,17 @@
-import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { ApiError, getJson } from "../../api/client";
 import type { HealthNode, Node, NodeHealth } from "../../api/types";
 import { useApp } from "../../app/context";
+import { useLoaded } from "../../app/loaded";
 import { ago, clock, count, dayClock, hexGroups, parseTime, utc } from "../../lib/format";
 import { asPlace, distanceKm, type Place } from "../../lib/geo";
 import { healthOf } from "../../lib/health";
 import { asRole, detailOf, parseDecoded, type Role } from "../../lib/packet";
 import { payloadKind } from "../../lib/payload";
 import { Icon } from "../../ui/icon";
-import { Inspector } from "../../ui/inspector";
-import { Name, RoleMark, Signal, TypeBadge } from "../../ui/marks";
+import { CopyLink, Inspector } from "../../ui/inspector";
+import { Name, RoleMark, Signal, Status, TypeBadge } from "../../ui/marks";
 import { Blank, Failed, Skeleton } from "../../ui/states";
 import "./node.css";
-
-type Loaded =
-  | { readonly kind: "loading" }
-  | { readonly kind: "failed"; readonly error: unknown }
-  | { readonly kind: "ready"; readonly health: NodeHealth };
 
 /** Packets listed under a node. */
 const LISTED = 8;
@@ -25,26 +19,12 @@ const LISTED = 8;
 /** The inspector of one node, by public key. */
 export function NodeInspector({ nodeKey, onClose }: { nodeKey: string; onClose: () => void }) {
   const app = useApp();
-  const loaded = useSignal<Loaded>({ kind: "loading" });
-  const again = useSignal(0);
-  useEffect(() => {
-    let current = true;
-    loaded.value = { kind: "loading" };
-    getJson("/api/nodes/{pubkey}/health", {}, { pubkey: nodeKey })
-      .then((health) => {
-        if (current) loaded.value = { kind: "ready", health };
-      })
-      .catch((error: unknown) => {
-        if (current) loaded.value = { kind: "failed", error };
-      });
-    return () => {
-      current = false;
-    };
-  }, [nodeKey, again.value]);
-  const state = loaded.value;
+  const { state, again } = useLoaded<NodeHealth>(nodeKey, (pubkey) =>
+    getJson("/api/nodes/{pubkey}/health", {}, { pubkey }),
+  );
   // The directory knows the node at once, and more of it: hash size and relays.
   const listed = app.directory.nodes.value.find((n) => n.public_key === nodeKey);
-  const node = listed ?? (state.kind === "ready" ? whole(state.health.node) : null);
+  const node = listed ?? (state.kind === "ready" ? whole(state.value.node) : null);
   const unknown = state.kind === "failed" && state.error instanceof ApiError && state.error.status === 404;
   return (
     <Inspector
@@ -54,15 +34,7 @@ export function NodeInspector({ nodeKey, onClose }: { nodeKey: string; onClose: 
         <>
           <span class="muted">Node</span>
           <span class="grow" />
-          <button
-            type="button"
-            class="btn quiet small icon"
-            aria-label="Copy link"
-            title="Copy link"
-            onClick={() => void navigator.clipboard?.writeText(location.href)}
-          >
-            <Icon name="link" />
-          </button>
+          <CopyLink />
         </>
       }
     >
@@ -74,9 +46,9 @@ export function NodeInspector({ nodeKey, onClose }: { nodeKey: string; onClose: 
         </Blank>
       ) : null}
       {state.kind === "failed" && !unknown ? (
-        <Failed what="The node could not be read" error={state.error} retry={() => again.value++} />
+        <Failed what="The node could not be read" error={state.error} retry={again} />
       ) : null}
-      {state.kind === "ready" ? <Heard health={state.health} /> : null}
+      {state.kind === "ready" ? <Heard health={state.value} /> : null}
     </Inspector>
   );
 }
@@ -97,10 +69,11 @@ const ROLE_WORDS: Record<Role, string> = {
 };
 
 function Who({ node }: { node: Node }) {
-  const now = useApp().nowMs.value;
+  const app = useApp();
+  const now = app.nowMs.value;
   const role = asRole(node.role);
   const last = parseTime(node.last_seen);
-  const health = healthOf(role, last, now, node.relay_active);
+  const health = healthOf(role, last, now, app.thresholds.value, node.relay_active);
   const place = asPlace(node.lat, node.lon);
   const first = parseTime(node.first_seen);
   const size = node.hash_size ?? null;
@@ -143,12 +116,7 @@ function Who({ node }: { node: Node }) {
             <Name text={node.name || node.public_key.slice(0, 8)} />
           </h2>
           <span class="muted">
-            {ROLE_WORDS[role]} ·{" "}
-            <span class={`st ${health.mark}`}>
-              <i />
-              {health.word}
-              {last === null ? "" : `, ${ago(last, now)}`}
-            </span>
+            {ROLE_WORDS[role]} · <Status health={health} note={last === null ? "" : `, ${ago(last, now)}`} />
           </span>
         </div>
       </div>

@@ -1,19 +1,18 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Node } from "../../api/types";
 import { useApp } from "../../app/context";
+import { DirectoryBar, DirectoryTable, lastColumn } from "../../app/directory-view";
 import { Header } from "../../app/header";
 import { openParam, route, setQuery } from "../../app/router";
-import { count, parseTime, span, utc } from "../../lib/format";
+import { count, parseTime } from "../../lib/format";
 import { asPlace } from "../../lib/geo";
-import { healthOf } from "../../lib/health";
+import { type Health, healthOf } from "../../lib/health";
 import { asRole } from "../../lib/packet";
 import { Icon } from "../../ui/icon";
-import { Name, RoleMark } from "../../ui/marks";
-import { Blank, Failed, Skeleton } from "../../ui/states";
-import { type Column, type Sort, sorted, Table } from "../../ui/table";
-import "../../styles/directory.css";
+import { Name, RoleMark, Status } from "../../ui/marks";
+import type { Column } from "../../ui/table";
 
 const TABS = [
   ["", "All"],
@@ -23,11 +22,16 @@ const TABS = [
   ["sensor", "Sensors"],
 ] as const;
 
+const STATES = [
+  ["", "All"],
+  ["active", "Active"],
+  ["stale", "Stale"],
+] as const;
+
 /** The directory of nodes. `inspector` is what the shell shows beside it. */
 export function NodesPage({ inspector }: { inspector: ComponentChildren }) {
   const app = useApp();
   const { query } = route.value;
-  const sort = useSignal<Sort>({ key: "last", down: true });
   const minute = useComputed(() => Math.floor(app.nowMs.value / 10_000) * 10_000);
   useEffect(() => {
     void app.directory.read(Date.now());
@@ -42,29 +46,26 @@ export function NodesPage({ inspector }: { inspector: ComponentChildren }) {
   const noPlace = query.get("place") === "none";
   const all = app.directory.nodes.value;
   const now = minute.value;
-  const columns = columnsFor(now);
-  const rows = sorted(
-    all.filter(
-      (node) =>
-        (role === "" || node.role === role) &&
-        (search === "" ||
-          (node.name ?? "").toLowerCase().includes(search) ||
-          node.public_key.startsWith(search)) &&
-        (!noPlace || asPlace(node.lat, node.lon) === null) &&
-        (status === "" || (healthOfNode(node, now).mark === "ok") === (status === "active")),
-    ),
-    columns,
-    sort.value,
+  const health = (node: Node): Health =>
+    healthOf(asRole(node.role), parseTime(node.last_seen), now, app.thresholds.value, node.relay_active);
+  const columns = columnsFor(now, health);
+  const rows = all.filter(
+    (node) =>
+      (role === "" || node.role === role) &&
+      (search === "" ||
+        (node.name ?? "").toLowerCase().includes(search) ||
+        node.public_key.startsWith(search)) &&
+      (!noPlace || asPlace(node.lat, node.lon) === null) &&
+      (status === "" || (health(node).mark === "ok") === (status === "active")),
   );
-  const active = all.filter((node) => healthOfNode(node, now).mark === "ok").length;
-  const state = app.directory.state.value;
+  const active = all.filter((node) => health(node).mark === "ok").length;
   return (
     <>
       <Header
         title="Nodes"
         note={all.length > 0 ? `${count(active)} active, ${count(all.length - active)} stale` : ""}
       />
-      <div class="filterbar nf">
+      <DirectoryBar class="by-role" search="Name or key prefix" states={STATES}>
         <div class="tabs" role="tablist" aria-label="Roles">
           {TABS.map(([key, label]) => (
             <button
@@ -87,93 +88,30 @@ export function NodesPage({ inspector }: { inspector: ComponentChildren }) {
             <Icon name="close" />
           </button>
         ) : null}
-        <label class="field nq">
-          <Icon name="search" />
-          <input
-            type="search"
-            class="bare"
-            placeholder="Name or key prefix"
-            aria-label="Name or key prefix"
-            value={query.get("search") ?? ""}
-            onInput={(event) => setQuery({ search: event.currentTarget.value })}
-          />
-        </label>
-        <span class="seg st3" role="group" aria-label="Status">
-          {[
-            ["", "All"],
-            ["active", "Active"],
-            ["stale", "Stale"],
-          ].map(([key = "", label]) => (
-            <button
-              key={key}
-              type="button"
-              aria-pressed={status === key}
-              onClick={() => setQuery({ status: key })}
-            >
-              {label}
-            </button>
-          ))}
-        </span>
-      </div>
-      <main class="main" id="main" tabIndex={-1}>
-        {state.kind === "loading" && all.length === 0 ? (
-          <Skeleton lines={14} label="The nodes are being read" />
-        ) : null}
-        {state.kind === "failed" ? (
-          <Failed
-            what="The nodes could not be read"
-            error={state.error}
-            retry={() => void app.directory.read(Date.now())}
-          />
-        ) : null}
-        {state.kind === "ready" && all.length === 0 ? (
-          <Blank icon="nodes" title="No node has been heard yet">
-            A node appears with its first advert.
-          </Blank>
-        ) : null}
-        {all.length > 0 && rows.length === 0 ? (
-          <Blank
-            icon="filter"
-            title="No node matches"
-            actions={
-              <button
-                type="button"
-                class="btn"
-                onClick={() => setQuery({ role: "", search: "", status: "", place: "" })}
-              >
-                Show all
-              </button>
-            }
-          >
-            {count(all.length)} nodes are known; role, search or status leave none of them.
-          </Blank>
-        ) : null}
-        {rows.length > 0 ? (
-          <Table
-            label="Nodes"
-            rowClass="nr"
-            columns={columns}
-            rows={rows}
-            keyOf={(node) => node.public_key}
-            sort={sort.value}
-            onSort={(next) => {
-              sort.value = next;
-            }}
-            selected={route.value.param.toLowerCase()}
-            onOpen={(node) => openParam(node.public_key)}
-          />
-        ) : null}
-      </main>
+      </DirectoryBar>
+      <DirectoryTable
+        what="node"
+        icon="nodes"
+        rowClass="nr"
+        state={app.directory.state.value}
+        retry={() => void app.directory.read(Date.now())}
+        total={all.length}
+        rows={rows}
+        columns={columns}
+        keyOf={(node) => node.public_key}
+        sort={{ key: "last", down: true }}
+        limits="role, search or status"
+        showAll={() => setQuery({ role: "", search: "", status: "", place: "" })}
+        none="A node appears with its first advert."
+        selected={route.value.param.toLowerCase()}
+        onOpen={(node) => openParam(node.public_key)}
+      />
       {inspector}
     </>
   );
 }
 
-function healthOfNode(node: Node, nowMs: number) {
-  return healthOf(asRole(node.role), parseTime(node.last_seen), nowMs, node.relay_active);
-}
-
-function columnsFor(nowMs: number): Column<Node>[] {
+function columnsFor(nowMs: number, health: (node: Node) => Health): Column<Node>[] {
   return [
     {
       key: "name",
@@ -193,15 +131,7 @@ function columnsFor(nowMs: number): Column<Node>[] {
       key: "status",
       label: "Status",
       class: "c-st",
-      cell: (node) => {
-        const health = healthOfNode(node, nowMs);
-        return (
-          <span class={`st ${health.mark}`}>
-            <i />
-            {health.word}
-          </span>
-        );
-      },
+      cell: (node) => <Status health={health(node)} />,
     },
     { key: "key", label: "Key", class: "mono kx", cell: (node) => node.public_key.slice(0, 8) },
     {
@@ -245,19 +175,6 @@ function columnsFor(nowMs: number): Column<Node>[] {
         return place ? `${place.lat.toFixed(3)}, ${place.lon.toFixed(3)}` : <span class="muted">–</span>;
       },
     },
-    {
-      key: "last",
-      label: "Last heard",
-      class: "num c-la",
-      by: (node) => parseTime(node.last_seen),
-      cell: (node) => {
-        const last = parseTime(node.last_seen);
-        return last === null ? (
-          "never"
-        ) : (
-          <span title={utc(last)}>{span(Math.max(0, nowMs - last) / 1000)}</span>
-        );
-      },
-    },
+    lastColumn("Last heard", nowMs),
   ];
 }

@@ -1,14 +1,13 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { getJson } from "../../api/client";
 import type { Packet, PacketDetail } from "../../api/types";
 import { useApp } from "../../app/context";
 import { useHops } from "../../app/hops";
+import { useLoaded } from "../../app/loaded";
 import { formatRoute, go, openParam, route, setQuery } from "../../app/router";
 import { parseDecoded } from "../../lib/packet";
 import { payloadKind } from "../../lib/payload";
-import { Icon } from "../../ui/icon";
-import { Inspector } from "../../ui/inspector";
+import { CopyLink, Inspector } from "../../ui/inspector";
 import { TypeBadge } from "../../ui/marks";
 import { Path } from "../../ui/path";
 import { Failed, Skeleton } from "../../ui/states";
@@ -19,35 +18,15 @@ import { ObservationLine, ObservationStrip, ObservationTable } from "./observati
 import { chosenIndex, type Reception, receptions } from "./observations";
 import "./packet.css";
 
-type Loaded =
-  | { readonly kind: "loading" }
-  | { readonly kind: "failed"; readonly error: unknown }
-  | { readonly kind: "ready"; readonly packet: Packet; readonly list: readonly Reception[] };
+interface Shown {
+  readonly packet: Packet;
+  readonly list: readonly Reception[];
+}
 
 /** The inspector of one packet, by hash. */
 export function PacketInspector({ hash }: { hash: string }) {
-  const loaded = useSignal<Loaded>({ kind: "loading" });
-  const again = useSignal(0);
-  useEffect(() => {
-    let current = true;
-    loaded.value = { kind: "loading" };
-    getJson("/api/packets/{id}", {}, { id: hash })
-      .then(({ packet, observations = [] }) => {
-        if (!current) return;
-        if (isWhole(packet)) loaded.value = { kind: "ready", packet, list: receptions(packet, observations) };
-        // The address named an observation by its number, as old links do.
-        else
-          go(formatRoute("packets", packet.hash, [...route.value.query, ["obs", String(packet.id)]]), true);
-      })
-      .catch((error: unknown) => {
-        if (current) loaded.value = { kind: "failed", error };
-      });
-    return () => {
-      current = false;
-    };
-  }, [hash, again.value]);
-  const state = loaded.value;
-  const packet = state.kind === "ready" ? state.packet : null;
+  const { state, again } = useLoaded<Shown>(hash, readPacket);
+  const packet = state.kind === "ready" ? state.value.packet : null;
   const close = (): void => openParam("", { obs: "" });
   return (
     <Inspector
@@ -61,36 +40,32 @@ export function PacketInspector({ hash }: { hash: string }) {
             <span class="muted">Packet</span>
           )}
           <span class="grow" />
-          <button
-            type="button"
-            class="btn quiet small icon"
-            aria-label="Copy link"
-            title="Copy link"
-            onClick={() => void navigator.clipboard?.writeText(location.href)}
-          >
-            <Icon name="link" />
-          </button>
+          <CopyLink />
         </>
       }
     >
       {state.kind === "loading" ? <Skeleton lines={8} label="The packet is being read" /> : null}
       {state.kind === "failed" ? (
-        <Failed
-          what={`Packet ${hash.slice(0, 8)} could not be read`}
-          error={state.error}
-          retry={() => again.value++}
-        />
+        <Failed what={`Packet ${hash.slice(0, 8)} could not be read`} error={state.error} retry={again} />
       ) : null}
-      {state.kind === "ready" ? <PacketBody packet={state.packet} list={state.list} /> : null}
+      {state.kind === "ready" ? <PacketBody {...state.value} /> : null}
     </Inspector>
   );
+}
+
+/** Reads a packet; an address that names an observation by its number, as old links do, is led to its packet. */
+async function readPacket(hash: string): Promise<Shown | undefined> {
+  const { packet, observations = [] } = await getJson("/api/packets/{id}", {}, { id: hash });
+  if (isWhole(packet)) return { packet, list: receptions(packet, observations) };
+  go(formatRoute("packets", packet.hash, [...route.value.query, ["obs", String(packet.id)]]), true);
+  return undefined;
 }
 
 function isWhole(subject: PacketDetail["packet"]): subject is Packet {
   return "observation_count" in subject;
 }
 
-function PacketBody({ packet, list }: { packet: Packet; list: readonly Reception[] }) {
+function PacketBody({ packet, list }: Shown) {
   const hops = useHops();
   const app = useApp();
   const tab = useSignal<"fields" | "observations" | "json">("fields");
