@@ -1,7 +1,11 @@
 //! Which packets are a node's: those it sends, those that name it, those that a resolved path or an unmistakable hop
 //! says it relayed.
 
-use corescope_store::memory::{Node, Nodes, ObservationRow, Query, Store, TransmissionRow};
+use std::collections::BTreeMap;
+
+use corescope_store::memory::{
+    Append, Node, Nodes, ObservationRow, Query, Snapshot, Store, TransmissionRow, Want,
+};
 
 const HILL: &str = "aa11000000000000000000000000000000000000000000000000000000000000";
 const VALLEY: &str = "aa22000000000000000000000000000000000000000000000000000000000000";
@@ -71,4 +75,120 @@ fn a_hop_counts_where_only_one_relay_begins_with_it() {
     // as soon as the other relay is gone, one byte is enough
     store.set_nodes(Nodes::new([node(HILL, "repeater")]));
     assert_eq!(of(&store, HILL), [2, 1]);
+}
+
+/// Numbers without a pattern, always the same.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// What was heard of a node, row by row: packets, observations, lately, newest, hops, and by observer packets, SNR and
+/// RSSI.
+type Figures =
+    (u64, u64, u64, Option<(i64, i64)>, Option<f64>, BTreeMap<i64, (u64, Option<f64>, Option<f64>)>);
+
+fn figures_by_row(snapshot: &Snapshot, key: &str, since: i64) -> Figures {
+    let query = Query { nodes: Some(vec![key.to_owned()]), limit: usize::MAX, ..Query::default() };
+    let rows = snapshot.query(&query).rows;
+    let mut by: BTreeMap<i64, Vec<(Option<f64>, Option<f64>)>> = BTreeMap::new();
+    for shown in rows.iter().filter_map(|row| row.display()) {
+        if let Some(observer) = shown.observer() {
+            by.entry(observer).or_default().push((shown.snr(), shown.rssi()));
+        }
+    }
+    let mean =
+        |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+    (
+        rows.len() as u64,
+        rows.iter().map(|row| row.observation_count() as u64).sum(),
+        rows.iter().filter(|row| row.first_seen_unix() >= since).count() as u64,
+        rows.iter().map(|row| (row.first_seen_unix(), row.id())).max(),
+        mean(
+            rows.iter()
+                .filter_map(|row| row.display())
+                .map(|o| o.hop_count() as f64)
+                .filter(|n| *n > 0.0)
+                .collect(),
+        ),
+        by.into_iter()
+            .map(|(observer, heard)| {
+                let snr = mean(heard.iter().filter_map(|h| h.0).collect());
+                let rssi = mean(heard.iter().filter_map(|h| h.1).collect());
+                (observer, (heard.len() as u64, snr, rssi))
+            })
+            .collect(),
+    )
+}
+
+#[test]
+fn sums_over_columns_are_those_over_rows() {
+    const START: i64 = 1_767_225_600;
+    let store = Store::new();
+    let none = format!("ff{}", "0".repeat(62));
+    store.set_nodes(Nodes::new([node(HILL, "repeater"), node(VALLEY, "room"), node(POCKET, "companion")]));
+    let mut numbers = Numbers(7);
+    let mut next_observation = 1;
+    let mut hear = |append: &mut Append<'_>, of: i64, numbers: &mut Numbers| {
+        let paths = [r#"["AA11"]"#, r#"["AA22","AA11"]"#, r#"["AA"]"#, "[]", r#"["AA2200","01"]"#];
+        let resolved = format!(r#"["{HILL}",null]"#);
+        let row = ObservationRow {
+            observer: Some(numbers.below(5) as i64).filter(|o| *o > 0),
+            snr: Some(numbers.below(80) as f64 / 4.0 - 10.0).filter(|snr| *snr < 8.0),
+            rssi: Some(-(numbers.below(60) as f64) - 60.0).filter(|rssi| *rssi > -115.0),
+            timestamp: START + of,
+            ..observation(
+                next_observation,
+                of,
+                paths[numbers.below(5) as usize],
+                (numbers.below(3) == 0).then_some(resolved.as_str()),
+            )
+        };
+        append.observation(&row);
+        next_observation += 1;
+    };
+    let mut append = store.begin();
+    for id in 1..=5000 {
+        let hash = format!("{id:016x}");
+        let first_seen = corescope_core::time::rfc3339(START + id);
+        let from = (numbers.below(4) == 0).then_some(VALLEY);
+        let row = TransmissionRow { first_seen: &first_seen, from_pubkey: from, ..transmission(id, &hash) };
+        append.transmission(&row);
+        for _ in 0..numbers.below(4) {
+            hear(&mut append, id, &mut numbers);
+        }
+    }
+    append.publish();
+    // some of those that were packed are heard again
+    let mut append = store.begin();
+    for _ in 0..300 {
+        let id = 1 + numbers.below(5000) as i64;
+        hear(&mut append, id, &mut numbers);
+    }
+    append.publish();
+
+    let (snapshot, since) = (store.snapshot(), START + 4000);
+    let keys = [HILL, VALLEY, POCKET, none.as_str()];
+    let sums = snapshot.heard_of(&keys, Want { since, hops: true });
+    assert_eq!(sums.len(), keys.len());
+    for (key, sum) in keys.into_iter().zip(sums) {
+        let observers =
+            sum.observers.iter().map(|by| (by.observer, (by.transmissions, by.snr.get(), by.rssi.get())));
+        let got: Figures = (
+            sum.transmissions,
+            sum.observations,
+            sum.lately,
+            sum.newest,
+            sum.hops.get(),
+            observers.collect(),
+        );
+        assert_eq!(got, figures_by_row(&snapshot, key, since), "{key}");
+    }
+    assert!(snapshot.heard_of(&[HILL], Want { since, hops: false })[0].transmissions > 1000);
+    let first = snapshot.transmissions().map(|row| row.first_seen_unix()).min();
+    assert_eq!(snapshot.oldest().map(|row| row.first_seen_unix()), first);
 }

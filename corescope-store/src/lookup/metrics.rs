@@ -1,6 +1,9 @@
 //! `observer_metrics`: one row per observer and sample slot (five minutes, unless configured otherwise).
 //! The counters are cumulative since the observer's boot.
 
+use std::collections::HashMap;
+
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 /// One sample of one observer, as stored.
@@ -54,17 +57,46 @@ pub fn metrics(
     c.prepare_cached(&sql)?.query_map((observer_id, since, until), row)?.collect()
 }
 
-/// Samples of every observer from `since` on, by observer and then oldest first.
+/// Noise and battery of one observer over a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoiseSeries {
+    /// The observer, in its stored spelling.
+    pub observer_id: String,
+    /// Noise floor of each sample, dBm, oldest first.
+    pub noise_floor: Vec<Option<f64>>,
+    /// Battery voltage of the newest sample that has one, mV.
+    pub battery_mv: Option<i64>,
+}
+
+/// Noise and battery of every observer from `since` (RFC 3339, compared as text) on, in no particular order.
 ///
 /// # Errors
 ///
 /// What SQLite says.
-pub fn metrics_since(c: &Connection, since: &str) -> rusqlite::Result<Vec<MetricRow>> {
-    let sql = format!("SELECT {COLUMNS} FROM observer_metrics WHERE timestamp >= ?1 ORDER BY timestamp");
-    let mut rows: Vec<MetricRow> =
-        c.prepare_cached(&sql)?.query_map([since], row)?.collect::<Result<_, _>>()?;
-    rows.sort_by(|a, b| a.observer_id.cmp(&b.observer_id));
-    Ok(rows)
+pub fn noise_since(c: &Connection, since: &str) -> rusqlite::Result<Vec<NoiseSeries>> {
+    let mut all: Vec<NoiseSeries> = Vec::new();
+    let mut by_id: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut statement = c.prepare_cached(
+        "SELECT observer_id, noise_floor, battery_mv FROM observer_metrics WHERE timestamp >= ?1 ORDER BY timestamp",
+    )?;
+    let mut rows = statement.query([since])?;
+    while let Some(row) = rows.next()? {
+        // Tens of thousands of rows name a few dozen observers: their texts are copied once.
+        let ValueRef::Text(id) = row.get_ref(0)? else { continue };
+        let at = match by_id.get(id) {
+            Some(at) => *at,
+            None => {
+                all.push(NoiseSeries { observer_id: row.get(0)?, ..NoiseSeries::default() });
+                by_id.insert(id.to_vec(), all.len() - 1);
+                all.len() - 1
+            }
+        };
+        if let Some(series) = all.get_mut(at) {
+            series.noise_floor.push(row.get(1)?);
+            series.battery_mv = whole(row, 2)?.or(series.battery_mv);
+        }
+    }
+    Ok(all)
 }
 
 /// Battery samples of one observer (in its stored spelling) from `since` on, oldest first.
@@ -98,7 +130,6 @@ fn row(r: &Row<'_>) -> rusqlite::Result<MetricRow> {
 
 /// An integer column that old files may hold as REAL.
 pub(super) fn whole(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
-    use rusqlite::types::ValueRef;
     Ok(match r.get_ref(column)? {
         ValueRef::Integer(n) => Some(n),
         ValueRef::Real(f) => Some(f.round() as i64),

@@ -18,7 +18,7 @@ pub use figures::{FileFigures, RowCounts, figures, row_counts};
 pub use ledger::{
     CompletenessRow, LedgerLine, LedgerQuery, OutageRow, completeness, least_complete, ledger, outages,
 };
-pub use metrics::{BatterySample, MetricRow, battery, metrics, metrics_since};
+pub use metrics::{BatterySample, MetricRow, NoiseSeries, battery, metrics, noise_since};
 pub use reader::{LookupError, Reader};
 pub use receptions::{
     Area, Reception, ReceptionTotals, client_names, reception_totals, receptions_of, receptions_since,

@@ -280,6 +280,9 @@ impl<'s> Append<'s> {
         }
         self.appender.enforce_budget(&mut self.next);
         let snapshot = self.store.publish(&mut self.appender, &mut self.next);
+        if !self.history {
+            self.appender.inserted += self.outcome.new_transmissions;
+        }
         let announced = !self.transmissions.is_empty() || !self.observations.is_empty();
         if announced && !self.history {
             self.store.inner.subscribers.send(&Appended {

@@ -30,6 +30,10 @@ impl Bits {
         }
     }
 
+    pub(crate) fn clear_all(&mut self) {
+        self.words.fill(0);
+    }
+
     pub(crate) fn set(&mut self, row: usize) {
         if row < self.len {
             self.words[row / 64] |= 1 << (row % 64);

@@ -182,7 +182,8 @@ impl<'q> Matcher<'q> {
     /// Whether an observation without a resolved path names one of the nodes by a hop.
     fn passes_by(&self, row: &Transmission<'_>) -> bool {
         !self.hops.is_empty()
-            && row.observations().filter(|o| o.resolved_path().is_none()).any(|o| {
+            && self.hops.iter().any(|hop| row.may_pass(*hop))
+            && row.observations().filter(|o| !o.is_resolved()).any(|o| {
                 o.path_json().is_some_and(|path| {
                     resolved_keys(&path).filter_map(code_of_hex).any(|hop| self.hops.contains(&hop))
                 })
@@ -200,7 +201,7 @@ impl<'q> Matcher<'q> {
 
 /// Codes of the hops, of one to three bytes, that begin the key of this node and of no other that relays. Only
 /// repeaters and rooms relay.
-fn certain_hops(key: &str, snapshot: &Snapshot) -> impl Iterator<Item = u32> {
+pub(crate) fn certain_hops(key: &str, snapshot: &Snapshot) -> impl Iterator<Item = u32> {
     let nodes = snapshot.nodes();
     let relays = |node: &Node| {
         let role = node.role.as_deref().unwrap_or_default();

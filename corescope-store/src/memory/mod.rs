@@ -11,6 +11,7 @@ mod compact;
 mod expression;
 mod fields;
 mod graph;
+mod heard;
 mod matcher;
 mod memory_use;
 mod nodes;
@@ -33,6 +34,7 @@ pub use aggregate::{Activity, Aggregate, Counters, NodeActivity, ObserverActivit
 pub use append::Append;
 pub use fields::PacketFields;
 pub use graph::{Edge, EdgeRow, Graph};
+pub use heard::{Heard, HeardBy, Mean, Want};
 pub use memory_use::{MemoryUse, available_memory};
 pub use nodes::{Node, Nodes};
 pub use observers::{Observer, Observers};

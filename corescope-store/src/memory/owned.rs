@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::matcher::{payload_keys, resolved_keys};
 use super::record::{ObservationRow, Score, TransmissionRow};
 use super::seconds;
+use super::segment::code_of_hex;
 use super::view::{Observation, Transmission};
 
 /// A transmission with everything it needs, outside any segment.
@@ -247,8 +248,8 @@ impl OwnedTransmission {
         if let Some(json) = self.head.decoded_json.as_deref() {
             self.nodes.extend(payload_keys(json).map(key_hash));
         }
-        for path in self.observations.iter().filter_map(|o| o.resolved_path.as_deref()) {
-            self.nodes.extend(resolved_keys(path).map(key_hash));
+        for o in &self.observations {
+            self.nodes.extend(hints(o.path_json.as_deref(), o.resolved_path.as_deref()));
         }
         self.nodes.sort_unstable();
         self.nodes.dedup();
@@ -270,7 +271,7 @@ impl OwnedTransmission {
         {
             self.heard.insert(at, observer);
         }
-        for hash in row.resolved_path.into_iter().flat_map(resolved_keys).map(key_hash) {
+        for hash in hints(row.path_json, row.resolved_path) {
             if let Err(at) = self.nodes.binary_search(&hash) {
                 self.nodes.insert(at, hash);
             }
@@ -294,6 +295,13 @@ impl OwnedTransmission {
         keys.retain(|key| !key.is_empty());
         keys
     }
+}
+
+/// What tells which nodes an observation may name: hashes of resolved keys, or codes of hops that were not resolved.
+fn hints<'a>(path_json: Option<&'a str>, resolved_path: Option<&'a str>) -> impl Iterator<Item = u64> + 'a {
+    let hops = path_json.filter(|_| resolved_path.is_none()).into_iter().flat_map(resolved_keys);
+    let keys = resolved_path.into_iter().flat_map(resolved_keys);
+    keys.map(key_hash).chain(hops.filter_map(code_of_hex).map(u64::from))
 }
 
 /// A hash of a key, eight bytes at a time. It is kept nowhere.

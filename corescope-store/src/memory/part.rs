@@ -65,6 +65,11 @@ impl Part {
             .fold(self.segment.newest(), i64::max)
     }
 
+    /// No transmission was first heard before this, unix seconds.
+    pub(crate) fn oldest(&self) -> i64 {
+        self.changed().map(|t| t.first_seen_unix()).fold(self.segment.oldest(), i64::min)
+    }
+
     pub(crate) fn by_id(&self, id: i64) -> Option<Transmission<'_>> {
         if !self.overlay.rows.is_empty()
             && let Ok(at) = self.overlay.rows.binary_search_by_key(&id, |r| r.id)

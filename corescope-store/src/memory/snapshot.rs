@@ -208,6 +208,21 @@ impl Snapshot {
         packed.chain(self.recent.rows.iter().map(|t| t.latest)).max().unwrap_or(i64::MIN)
     }
 
+    /// The transmission that was first heard before all others.
+    pub fn oldest(&self) -> Option<Transmission<'_>> {
+        let first = |t: &Transmission<'_>| t.first_seen_unix();
+        let mut oldest = self.recent.rows.iter().map(|t| Transmission::from(&**t)).min_by_key(first);
+        let mut parts: Vec<(i64, &Part)> = self.parts.iter().map(|part| (part.oldest(), part)).collect();
+        parts.sort_unstable_by_key(|(bound, _)| *bound);
+        for (bound, part) in parts {
+            if oldest.is_some_and(|t| first(&t) <= bound) {
+                break;
+            }
+            oldest = oldest.into_iter().chain(part.transmissions()).min_by_key(first);
+        }
+        oldest
+    }
+
     /// Ids from this one on, ascending.
     pub(crate) fn ids_from(&self, id: i64) -> impl Iterator<Item = i64> {
         let parts = self.parts.iter().filter(move |p| p.high >= id);

@@ -42,6 +42,8 @@ pub(super) struct Appender {
     /// Bytes that segments and recent rows may hold; `None` without a ceiling.
     pub(super) budget: Option<usize>,
     pub(super) evicted: Evicted,
+    /// Transmissions that came after the load.
+    pub(super) inserted: u64,
 }
 
 /// What the budget dropped.
@@ -154,6 +156,11 @@ impl Store {
     /// What the budget dropped so far.
     pub fn evicted(&self) -> Evicted {
         self.appender().evicted
+    }
+
+    /// Transmissions that were appended so far, history left out.
+    pub fn inserted(&self) -> u64 {
+        self.appender().inserted
     }
 
     /// Where the memory is.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::matcher::resolved_keys;
+use super::matcher::{looks_whole, resolved_keys};
 use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops, key_hash};
 use super::record::{ObservationRow, Score};
 use super::segment::{Segment, hex_text};
@@ -153,6 +153,14 @@ impl<'a> Transmission<'a> {
         }
     }
 
+    /// Whether there is a `decoded_json` that is an object, without reading it.
+    pub fn is_decoded(&self) -> bool {
+        match self.place {
+            Place::Packed(s, r) => s.is_decoded(r),
+            Place::Owned(t) => t.head.decoded_json.as_deref().is_some_and(looks_whole),
+        }
+    }
+
     /// Sender of an advert: lower-case hex; `""` looked at and none, `None` not looked at.
     pub fn from_pubkey(&self) -> Option<Cow<'a, str>> {
         match self.place {
@@ -257,6 +265,14 @@ impl<'a> Transmission<'a> {
         match self.place {
             Place::Packed(..) => true,
             Place::Owned(t) => t.may_involve(key_hash(key)),
+        }
+    }
+
+    /// Whether a path that was not resolved may have this hop; never wrong when it says no.
+    pub(crate) fn may_pass(&self, hop: u32) -> bool {
+        match self.place {
+            Place::Packed(..) => true,
+            Place::Owned(t) => t.may_involve(u64::from(hop)),
         }
     }
 

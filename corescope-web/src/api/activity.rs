@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use corescope_store::memory::Snapshot;
+use corescope_store::memory::{Order, Query, Snapshot};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
+/// Seconds before the newest reception over which the store's counters are exact.
+const COUNTED: i64 = 25 * HOUR;
 
 /// How many receptions there were lately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,11 +24,17 @@ impl Activity {
     /// Counts what lies within the last day of `now` (unix seconds).
     pub(crate) fn of(data: &Snapshot, now: i64) -> Self {
         let (hour, day) = (now - HOUR, now - DAY);
-        let mut out = Self::default();
-        for packet in data.transmissions().filter(|t| t.latest() >= day) {
+        // The counters know the day by the second, unless the clock stands far before the newest reception.
+        let counted = data.newest() - day <= COUNTED;
+        let last_day = if counted { data.counters().observations_since(day - 1) } else { 0 };
+        let mut out = Self { last_day, ..Self::default() };
+        let since = if counted { hour } else { day };
+        let query =
+            Query { since: Some(since - 1), order: Order::OldestId, limit: usize::MAX, ..Query::default() };
+        for packet in data.query(&query).rows {
             for seen in packet.observations() {
                 let at = seen.timestamp();
-                out.last_day += u64::from(at >= day);
+                out.last_day += u64::from(!counted && at >= day);
                 if at >= hour {
                     out.last_hour += 1;
                     if let Some(observer) = seen.observer() {

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub(crate) use builder::Builder;
-use builder::{JSON_PLAIN, JSON_SHORT, KIND_NULL, KIND_ODD, hash_key};
+use builder::{JSON_NULL, JSON_PLAIN, JSON_SHORT, KIND_NULL, KIND_ODD, hash_key};
 use dictionary::Arena;
 pub(crate) use frame::hex_text;
 use hops::HopRows;
@@ -356,7 +356,18 @@ impl Segment {
     }
 
     pub(crate) fn observer_of(&self, at: usize) -> Option<i64> {
-        self.observers.get(self.observer.get(at).checked_sub(1)? as usize).copied()
+        self.observers.get(self.observer_number(at)?).copied()
+    }
+
+    /// Number of the observer in [`observers`](Self::observers).
+    pub(crate) fn observer_number(&self, at: usize) -> Option<usize> {
+        self.observer.get(at).checked_sub(1).map(|number| number as usize)
+    }
+
+    /// Whether there is a `decoded_json` that is an object.
+    pub(crate) fn is_decoded(&self, row: usize) -> bool {
+        self.json.get(row).first().is_some_and(|form| *form != JSON_NULL)
+            && u16::try_from(row).is_ok_and(|row| self.damaged.binary_search(&row).is_err())
     }
 
     pub(crate) fn snr(&self, at: usize) -> Option<f64> {

@@ -64,7 +64,7 @@ pub(crate) async fn buckets(State(app): State<AppState>) -> Result<Response, Api
 /// A packet's type as its decoded form names it, without decoding it: group text that was decrypted is `CHAN`.
 fn type_name(packet: &Transmission<'_>) -> Option<&'static str> {
     let named = || packet.channel_hash().is_some_and(|name| !name.starts_with("enc_"));
-    let decrypted = || named() && packet.decoded_json().is_some_and(|json| json.ends_with('}'));
+    let decrypted = || named() && packet.is_decoded();
     Some(match packet.payload_type()? {
         0 => "REQ",
         1 => "RESPONSE",
@@ -105,7 +105,8 @@ fn sample(moment: &Moment) -> BTreeMap<String, Vec<AudioPacket<'_>>> {
     sizes
         .into_iter()
         .map(|(name, mut all)| {
-            all.sort_unstable_by_key(|p| (p.first_seen, p.id));
+            // By id already, and so nearly by time: the stable sort makes use of that.
+            all.sort_by_key(|p| (p.first_seen, p.id));
             order::sort_by_size(&mut all, |p| p.len);
             let chosen = spread(all.len(), PER_TYPE).filter_map(|at| moment.data.by_id(all.get(at)?.id));
             (name.to_owned(), chosen.map(|packet| shown(view, packet)).collect())

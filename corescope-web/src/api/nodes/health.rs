@@ -4,12 +4,11 @@
 //! are of the display observation: the copy that came the longest way.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use corescope_store::memory::{Node, Order, Query, Transmission};
+use corescope_store::memory::{Heard, Node, Order, Query, Transmission, Want};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -150,11 +149,12 @@ fn health_of(moment: &Moment, key: &str) -> Result<Response, ApiError> {
         None if rows.is_empty() => return Err(not_found()),
         None => HealthNode::Stub(StubNode { public_key: key, name: "Unknown", role: "unknown" }),
     };
-    let mut tally = Tally::of(&rows, moment.now);
+    let heard = moment.data.heard_of(&[key], want(moment, true)).pop().unwrap_or_default();
     let view = View { snapshot: &moment.data, veil: &moment.veil };
-    let stats = HealthStats { avg_hops: Some(tally.avg_hops()), ..tally.stats() };
-    let observers = tally.observers(moment, true);
-    let recent_packets = rows.iter().take(RECENT).map(|row| view.packet(*row, false)).collect();
+    let avg_hops = heard.hops.get().unwrap_or_default().round() as i64;
+    let stats = HealthStats { avg_hops: Some(avg_hops), ..HealthStats::of(&heard, moment) };
+    let observers = observers(&heard, moment, true);
+    let recent_packets = rows.iter().map(|row| view.packet(*row, false)).collect();
     Ok(json::response(&NodeHealth { node, stats, observers, recent_packets }))
 }
 
@@ -195,13 +195,12 @@ fn bulk(moment: &Moment, params: &Params<'_>) -> Response {
         };
         !moment.data.query(&query).rows.is_empty()
     };
+    let nodes: Vec<&Arc<Node>> = nodes.into_iter().filter(|node| heard_there(node)).take(limit).collect();
+    let keys: Vec<&str> = nodes.iter().map(|node| node.public_key.as_str()).collect();
     let entries: Vec<BulkHealth<'_>> = nodes
-        .into_iter()
-        .filter(|node| heard_there(node))
-        .take(limit)
-        .map(|node| {
-            let rows = packets_of(moment, &node.public_key);
-            let mut tally = Tally::of(&rows, moment.now);
+        .iter()
+        .zip(moment.data.heard_of(&keys, want(moment, false)))
+        .map(|(node, heard)| {
             let shown = NodeView::new(node, &moment.veil);
             BulkHealth {
                 public_key: shown.public_key,
@@ -209,118 +208,62 @@ fn bulk(moment: &Moment, params: &Params<'_>) -> Response {
                 role: shown.role,
                 lat: shown.lat,
                 lon: shown.lon,
-                stats: tally.stats(),
-                observers: tally.observers(moment, false),
+                stats: HealthStats::of(&heard, moment),
+                observers: observers(&heard, moment, false),
             }
         })
         .collect();
     json::response(&entries)
 }
 
-/// Packets of a node, newest first.
+/// What is summed up: what was first heard since midnight UTC, and hops in the answer for one node.
+fn want(moment: &Moment, hops: bool) -> Want {
+    Want { since: moment.now.div_euclid(DAY) * DAY, hops }
+}
+
+/// The newest packets of a node.
 fn packets_of<'m>(moment: &'m Moment, key: &str) -> Vec<Transmission<'m>> {
     let query = Query {
         nodes: Some(vec![key.to_owned()]),
         order: Order::NewestId,
-        limit: usize::MAX,
+        limit: RECENT,
         ..Query::default()
     };
     moment.data.query(&query).rows
 }
 
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    count: u64,
-}
-
-impl Mean {
-    fn add(&mut self, value: Option<f64>) {
-        if let Some(value) = value {
-            self.sum += value;
-            self.count += 1;
-        }
-    }
-
-    fn get(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
-    }
-}
-
-#[derive(Default)]
-struct Tally<'a> {
-    packets: u64,
-    observations: u64,
-    today: u64,
-    last: Option<Cow<'a, str>>,
-    snr: Mean,
-    hops: Mean,
-    by_observer: HashMap<i64, (u64, Mean, Mean)>,
-}
-
-impl<'a> Tally<'a> {
-    fn of(rows: &[Transmission<'a>], now: i64) -> Self {
-        let midnight = now.div_euclid(DAY) * DAY;
-        let mut t = Self::default();
-        let mut last: Option<(i64, &Transmission<'a>)> = None;
-        for row in rows {
-            let first_seen = row.first_seen_unix();
-            t.packets += 1;
-            t.observations += row.observation_count() as u64;
-            t.today += u64::from(first_seen >= midnight);
-            if last.is_none_or(|(at, _)| first_seen > at) {
-                last = Some((first_seen, row));
-            }
-            let Some(display) = row.display() else { continue };
-            t.snr.add(display.snr());
-            let hops = display.hop_count();
-            t.hops.add((hops > 0).then_some(hops as f64));
-            if let Some(observer) = display.observer() {
-                let (count, snr, rssi) = t.by_observer.entry(observer).or_default();
-                *count += 1;
-                snr.add(display.snr());
-                rssi.add(display.rssi());
-            }
-        }
-        t.last = last.map(|(_, row)| row.first_seen());
-        t
-    }
-
-    fn avg_hops(&self) -> i64 {
-        self.hops.get().unwrap_or_default().round() as i64
-    }
-
-    fn stats(&mut self) -> HealthStats<'a> {
-        HealthStats {
-            total_transmissions: self.packets,
-            total_observations: self.observations,
-            total_packets: self.packets,
-            packets_today: self.today,
-            avg_snr: self.snr.get(),
+impl<'a> HealthStats<'a> {
+    fn of(heard: &Heard, moment: &'a Moment) -> Self {
+        let newest = heard.newest.and_then(|(_, id)| moment.data.by_id(id));
+        Self {
+            total_transmissions: heard.transmissions,
+            total_observations: heard.observations,
+            total_packets: heard.transmissions,
+            packets_today: heard.lately,
+            avg_snr: heard.snr.get(),
             avg_hops: None,
-            last_heard: self.last.take(),
+            last_heard: newest.map(|row| row.first_seen()),
         }
     }
+}
 
-    fn observers<'m>(&self, moment: &'m Moment, with_relay: bool) -> Vec<HealthObserver<'m>> {
-        let mut out: Vec<HealthObserver<'m>> = self
-            .by_observer
-            .iter()
-            .filter_map(|(rowid, (count, snr, rssi))| {
-                let observer = moment.observer_at(Some(*rowid))?;
-                Some(HealthObserver {
-                    observer_id: &observer.id,
-                    observer_name: moment.observer_name(observer).unwrap_or_default(),
-                    packet_count: *count,
-                    avg_snr: snr.get(),
-                    avg_rssi: rssi.get(),
-                    can_relay: with_relay.then_some(observer.can_relay),
-                })
+/// Who heard a node, the busiest first.
+fn observers<'m>(heard: &Heard, moment: &'m Moment, with_relay: bool) -> Vec<HealthObserver<'m>> {
+    let mut out: Vec<HealthObserver<'m>> = heard
+        .observers
+        .iter()
+        .filter_map(|by| {
+            let observer = moment.observer_at(Some(by.observer))?;
+            Some(HealthObserver {
+                observer_id: &observer.id,
+                observer_name: moment.observer_name(observer).unwrap_or_default(),
+                packet_count: by.transmissions,
+                avg_snr: by.snr.get(),
+                avg_rssi: by.rssi.get(),
+                can_relay: with_relay.then_some(observer.can_relay),
             })
-            .collect();
-        out.sort_by(|a, b| {
-            b.packet_count.cmp(&a.packet_count).then_with(|| a.observer_id.cmp(b.observer_id))
-        });
-        out
-    }
+        })
+        .collect();
+    out.sort_by(|a, b| b.packet_count.cmp(&a.packet_count).then_with(|| a.observer_id.cmp(b.observer_id)));
+    out
 }

@@ -3,7 +3,7 @@
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::rfc3339;
-use corescope_store::lookup::{self, MetricRow};
+use corescope_store::lookup::{self, NoiseSeries};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,8 +66,8 @@ pub(crate) async fn summary(
     let moment = app.moment();
     let region = moment.region(&params);
     let since = rfc3339(moment.now - seconds);
-    let rows = ask(&app, move |c| lookup::metrics_since(c, &since)).await?;
-    let observers = summarize(&rows, |id| {
+    let series = ask(&app, move |c| lookup::noise_since(c, &since)).await?;
+    let observers = summarize(series, |id| {
         let observer = moment.data.observers().by_id(id);
         if moment.veil.hides_observer(id) {
             return None;
@@ -114,29 +114,31 @@ pub fn window_seconds(text: Option<&str>) -> Option<i64> {
     (1..=MAX_DAYS * 86_400).contains(&seconds).then_some(seconds)
 }
 
-/// Sums up samples that are sorted by observer and then by time. `known` tells name and region of an observer that
-/// is to be shown, `None` of one that is not.
+/// Sums up each observer's samples. `known` tells name and region of an observer that is to be shown, `None` of one
+/// that is not.
 pub fn summarize(
-    rows: &[MetricRow],
+    series: Vec<NoiseSeries>,
     known: impl Fn(&str) -> Option<(Option<String>, Option<String>)>,
 ) -> Vec<ObserverNoise> {
-    let mut out: Vec<ObserverNoise> = rows
-        .chunk_by(|a, b| a.observer_id == b.observer_id)
+    let mut out: Vec<ObserverNoise> = series
+        .into_iter()
         .filter_map(|of_one| {
-            let last = of_one.last()?;
-            let (observer_name, iata) = known(&last.observer_id)?;
-            let noise: Vec<f64> = of_one.iter().filter_map(|r| r.noise_floor).collect();
+            let (observer_name, iata) = known(&of_one.observer_id)?;
+            let (sum, count) = of_one
+                .noise_floor
+                .iter()
+                .flatten()
+                .fold((0.0, 0_u32), |(sum, n), noise| (sum + noise, n + 1));
             Some(ObserverNoise {
-                observer_id: last.observer_id.clone(),
                 observer_name,
                 iata,
-                current_noise_floor: last.noise_floor,
-                avg_noise_floor_24h: (!noise.is_empty())
-                    .then(|| noise.iter().sum::<f64>() / noise.len() as f64),
-                max_noise_floor_24h: noise.iter().copied().reduce(f64::max),
-                battery_mv: of_one.iter().rev().find_map(|r| r.battery_mv),
-                sample_count: of_one.len(),
-                sparkline: sparkline(of_one),
+                current_noise_floor: of_one.noise_floor.last().copied().flatten(),
+                avg_noise_floor_24h: (count > 0).then(|| sum / f64::from(count)),
+                max_noise_floor_24h: of_one.noise_floor.iter().copied().flatten().reduce(f64::max),
+                battery_mv: of_one.battery_mv,
+                sample_count: of_one.noise_floor.len(),
+                sparkline: sparkline(&of_one.noise_floor),
+                observer_id: of_one.observer_id,
             })
         })
         .collect();
@@ -147,9 +149,9 @@ pub fn summarize(
     out
 }
 
-fn sparkline(rows: &[MetricRow]) -> Vec<Option<f64>> {
-    let step = rows.len().div_ceil(MAX_POINTS).max(1);
-    rows.chunks(step).map(|group| group.iter().filter_map(|r| r.noise_floor).reduce(f64::max)).collect()
+fn sparkline(noise: &[Option<f64>]) -> Vec<Option<f64>> {
+    let step = noise.len().div_ceil(MAX_POINTS).max(1);
+    noise.chunks(step).map(|group| group.iter().copied().flatten().reduce(f64::max)).collect()
 }
 
 #[cfg(test)]
@@ -179,20 +181,19 @@ mod tests {
         }
     }
 
-    fn sample(id: &str, noise: Option<f64>) -> MetricRow {
-        MetricRow { observer_id: id.to_owned(), noise_floor: noise, ..MetricRow::default() }
+    fn series(id: &str, noise_floor: &[Option<f64>]) -> NoiseSeries {
+        NoiseSeries { observer_id: id.to_owned(), noise_floor: noise_floor.to_vec(), battery_mv: None }
     }
 
     #[test]
     fn the_noisiest_comes_first_and_hidden_ones_are_left_out() {
-        let rows = [
-            sample("a", Some(-110.0)),
-            sample("a", None),
-            sample("b", Some(-90.0)),
-            sample("c", Some(-80.0)),
-            sample("d", None),
+        let all = vec![
+            series("d", &[None]),
+            series("a", &[Some(-110.0), None]),
+            series("c", &[Some(-80.0)]),
+            series("b", &[Some(-90.0)]),
         ];
-        let got = summarize(&rows, |id| (id != "c").then_some((None, None)));
+        let got = summarize(all, |id| (id != "c").then_some((None, None)));
         let seen: Vec<_> =
             got.iter().map(|o| (o.observer_id.as_str(), o.sample_count, o.sparkline.clone())).collect();
         assert_eq!(
@@ -203,8 +204,8 @@ mod tests {
 
     #[test]
     fn long_series_are_thinned_to_their_peaks() {
-        let rows: Vec<_> = (0..8640).map(|i| sample("a", Some(-120.0 + f64::from(i % 30)))).collect();
-        let got = summarize(&rows, |_| Some((None, None)));
+        let noise: Vec<_> = (0..8640).map(|i| Some(-120.0 + f64::from(i % 30))).collect();
+        let got = summarize(vec![series("a", &noise)], |_| Some((None, None)));
         assert_eq!(got[0].sparkline.len(), MAX_POINTS);
         assert!(got[0].sparkline.iter().all(|n| *n == Some(-91.0)));
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::parse_rfc3339;
+use corescope_store::memory::{Order, Query, Snapshot};
 use corescope_store::read::first_receptions;
 
 use crate::api::rest::ask;
@@ -28,20 +29,38 @@ pub(crate) async fn timestamps(
             .hint("since=2026-06-01T12:00:00Z")
             .code("since_required"));
     };
-    let snapshot = app.store.snapshot();
-    let moment = parse_rfc3339(since);
-    let is_later = |first_seen: &str, unix: i64| moment.map_or_else(|| first_seen > since, |at| unix > at);
+    let (snapshot, since) = (app.store.snapshot(), since.to_owned());
     let floor = snapshot.floor();
-    let mut times: Vec<(i64, Cow<'_, str>)> = Vec::new();
+    let mut older = Vec::new();
     if snapshot.lacks_rows() {
-        let older = ask(&app, move |connection| first_receptions(connection, floor)).await?;
-        times.extend(older.into_iter().map(|(unix, text)| (unix, text.into())));
+        older = ask(&app, move |connection| first_receptions(connection, floor)).await?;
     }
-    times.extend(snapshot.transmissions().map(|t| (t.first_seen_unix(), t.first_seen())));
-    times.retain(|(unix, text)| is_later(text, *unix));
-    times.sort_by_key(|(unix, _)| *unix);
-    let times: Vec<_> = times.into_iter().map(|(_, text)| text).collect();
-    let mut response = json::response(&times);
+    let body = tokio::task::spawn_blocking(move || json::to_vec(&times_since(older, &snapshot, &since)))
+        .await
+        .map_err(|error| ApiError::internal("timestamps", &error))?;
+    let mut response = json::response_of(body);
     response.extensions_mut().insert(Hot::until_change(version));
     Ok(response)
+}
+
+/// First receptions later than a moment, oldest first; `older` are those that memory does not hold. What is no time is
+/// compared as the text it is.
+fn times_since<'s>(older: Vec<(i64, String)>, snapshot: &'s Snapshot, since: &str) -> Vec<Cow<'s, str>> {
+    let moment = parse_rfc3339(since);
+    let is_later = |text: &str, unix: i64| moment.map_or_else(|| text > since, |at| unix > at);
+    let older = older.into_iter().filter(|(unix, text)| is_later(text, *unix));
+    let mut times: Vec<(i64, Cow<'s, str>)> = older.map(|(unix, text)| (unix, text.into())).collect();
+    let query = Query { since: moment, order: Order::OldestId, limit: usize::MAX, ..Query::default() };
+    for row in snapshot.query(&query).rows {
+        let unix = row.first_seen_unix();
+        // Texts are not written for rows that the number rules out.
+        if moment.is_none_or(|at| unix > at) {
+            let text = row.first_seen();
+            if is_later(&text, unix) {
+                times.push((unix, text));
+            }
+        }
+    }
+    times.sort_by_key(|(unix, _)| *unix);
+    times.into_iter().map(|(_, text)| text).collect()
 }

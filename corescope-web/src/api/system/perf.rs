@@ -187,12 +187,12 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
     let loaded = data.transmission_count();
     let loading = data.loading();
     let adverts = app.rest.adverts.get(data, app.clock.now());
-    let oldest = data.transmissions().min_by_key(|t| t.first_seen_unix());
+    let oldest = data.oldest();
     PerfStore {
         total_loaded: loaded,
         total_observations: data.observation_count(),
         evicted: app.store.evicted().transmissions,
-        inserts: data.version(),
+        inserts: app.store.inserted(),
         queries,
         in_memory: loaded,
         sqlite_only: false,
@@ -203,8 +203,8 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
         max_mb: config.packet_store.max_memory_mb.unwrap_or(0),
         indexes: Indexes {
             by_hash: loaded,
-            by_observer: data.observers().len() as u64,
-            by_node: data.nodes().len() as u64,
+            by_observer: data.activity().observers().count() as u64,
+            by_node: data.activity().nodes().count() as u64,
             advert_by_observer: adverts.len() as u64,
         },
         hot_startup_hours: config.packet_store.hot_startup_hours.unwrap_or(0.0),

@@ -89,7 +89,7 @@ pub struct PerfStore {
     pub total_observations: u64,
     /// Packets given up for room.
     pub evicted: u64,
-    /// Publications since the start.
+    /// Packets that came after the load.
     pub inserts: u64,
     /// Requests answered.
     pub queries: u64,
@@ -139,9 +139,9 @@ pub struct PerfStore {
 pub struct Indexes {
     /// Hashes.
     pub by_hash: u64,
-    /// Observers with receptions.
+    /// Observers with receptions in memory.
     pub by_observer: u64,
-    /// Nodes with packets.
+    /// Nodes with packets in memory, whether or not they are on record.
     pub by_node: u64,
     /// Nodes with adverts.
     pub advert_by_observer: u64,
