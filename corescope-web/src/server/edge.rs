@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedMutexGuard;
 use tower::ServiceExt;
 
+use super::cdn::CdnNotice;
 use super::client::{ClientAddress, client_address};
 use super::compress::{self, Encoding};
 use super::conditional;
@@ -38,6 +39,7 @@ pub(crate) struct Edge {
     state: AppState,
     router: Router,
     boot: u64,
+    cdn: CdnNotice,
 }
 
 /// What of a request is needed after its route consumed it.
@@ -57,7 +59,7 @@ impl Edge {
         let boot = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |since| since.as_nanos() as u64);
-        Self { state, router, boot }
+        Self { state, router, boot, cdn: CdnNotice::default() }
     }
 
     /// Answers one request; never fails and never panics.
@@ -105,6 +107,7 @@ impl Edge {
 
     /// The long way, through the routes.
     async fn routed(&self, mut request: Request, begun: Instant) -> Response {
+        self.cdn.look(request.headers());
         if let Some(redirect) = path::redirect_to_clean(request.uri()) {
             return self.finish_plain(redirect, request.headers(), path::is_api(request.uri().path()));
         }

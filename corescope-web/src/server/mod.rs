@@ -1,6 +1,7 @@
 //! The edge: connections, limits, TLS, and what happens to every request around its route.
 
 pub mod body;
+mod cdn;
 mod client;
 mod compress;
 mod conditional;
