@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +15,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use corescope_core::injection::{PacketAnswer, PacketRequest, answer_file, id_of_request_file, request_file};
 use corescope_core::time::rfc3339;
+use corescope_decode::encode::FrameBuilder;
+use corescope_decode::{Packet, PayloadType};
 use corescope_store::db::beside;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -43,12 +46,15 @@ pub(crate) struct SubmitRequest {
     /// Who heard it.
     #[serde(default)]
     observer: Option<String>,
-    /// Signal-to-noise ratio, dB.
+    /// Signal-to-noise ratio, dB, -64 to 64.
     #[serde(default)]
     snr: Option<f64>,
-    /// Signal strength, dBm.
+    /// Signal strength, dBm, -256 to 64.
     #[serde(default)]
     rssi: Option<f64>,
+    /// The way it came, in place of the one in `hex`: path hashes in hex, all of 1, 2 or 3 bytes.
+    #[serde(default)]
+    path: Option<Vec<String>>,
 }
 
 /// The packet is stored.
@@ -87,13 +93,20 @@ pub(crate) async fn submit(
 ) -> Result<Response, ApiError> {
     require_key(&app, &headers)?;
     let request: SubmitRequest = body::json(&app, body, MAX_BODY).await?;
-    let hex = request.hex.unwrap_or_default();
-    let decoded = decode_service::decode(&hex, false)?;
+    within("snr", request.snr, -64.0..=64.0)?;
+    within("rssi", request.rssi, -256.0..=64.0)?;
+    let mut hex = request.hex.unwrap_or_default();
+    let mut decoded = decode_service::decode(&hex, false)?;
+    hex.retain(|c| !c.is_whitespace());
+    if let Some(path) = &request.path {
+        hex = with_path(&hex, path)?;
+        decoded = decode_service::decode(&hex, false)?;
+    }
     let id = new_id();
     let request = PacketRequest {
         id: id.clone(),
         requested_at: rfc3339(app.clock.now()),
-        hex: hex.chars().filter(|c| !c.is_whitespace()).collect(),
+        hex,
         observer: request
             .observer
             .map(|o| o.trim().chars().take(128).collect::<String>())
@@ -122,6 +135,39 @@ pub(crate) async fn submit(
             Ok((StatusCode::ACCEPTED, body).into_response())
         }
     }
+}
+
+fn within(name: &str, value: Option<f64>, range: RangeInclusive<f64>) -> Result<(), ApiError> {
+    match value {
+        Some(value) if !range.contains(&value) => {
+            let error = format!("{name} is {value}, it must lie from {} to {}", range.start(), range.end());
+            Err(ApiError::bad_request(error).code("out_of_range"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The frame as if it had come this way. `hex` is a packet.
+fn with_path(hex: &str, path: &[String]) -> Result<String, ApiError> {
+    let bad = |error: String| {
+        let error = ApiError::bad_request(format!("path: {error}")).code("bad_path");
+        error.hint("give path hashes in hex, all of 1, 2 or 3 bytes, such as [\"7D\", \"A4\"]")
+    };
+    let raw = hex::decode(hex).map_err(|error| bad(error.to_string()))?;
+    let packet = Packet::parse(&raw).map_err(|error| bad(error.to_string()))?;
+    if packet.payload_type() == PayloadType::Trace {
+        return Err(bad("that of a TRACE holds signal values".to_owned()));
+    }
+    let hops = path.iter().map(hex::decode).collect::<Result<Vec<_>, _>>();
+    let hops = hops.map_err(|error| bad(error.to_string()))?;
+    let size = hops.first().map_or(1, Vec::len);
+    if hops.iter().any(|hop| hop.len() != size) {
+        return Err(bad("its hashes differ in length".to_owned()));
+    }
+    let frame = FrameBuilder::like(&packet)
+        .path(size, &hops.concat())
+        .and_then(|frame| frame.build(packet.payload_type(), packet.payload()));
+    frame.map(hex::encode_upper).map_err(|error| bad(error.to_string()))
 }
 
 /// Leaves the request, if somebody is there to take it.
@@ -193,6 +239,34 @@ fn new_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_takes_the_place_of_the_one_in_the_frame() {
+        let path = |hops: &[&str]| hops.iter().map(|hop| (*hop).to_owned()).collect::<Vec<_>>();
+        // flood group text: header, path length, path, payload
+        assert_eq!(with_path("1501AABBCC", &path(&["7d", "A4"])).unwrap(), "15027DA4BBCC");
+        assert_eq!(with_path("1501AABBCC", &path(&["7d01"])).unwrap(), "15417D01BBCC");
+        assert_eq!(with_path("1501AABBCC", &[]).unwrap(), "1500BBCC");
+        // with transport codes
+        assert_eq!(with_path("141122334400BBCC", &path(&["01"])).unwrap(), "14112233440101BBCC");
+        for wrong in [&["7d", "0102"][..], &["zz"], &["7"], &[""], &["01020304"], &["01"; 64]] {
+            assert_eq!(
+                with_path("1501AABBCC", &path(wrong)).unwrap_err().body().code,
+                "bad_path",
+                "{wrong:?}"
+            );
+        }
+        assert!(with_path("26010FBA74E45D000000000027", &path(&["01"])).is_err());
+    }
+
+    #[test]
+    fn figures_of_no_radio_are_refused() {
+        assert!(
+            within("snr", Some(-12.25), -64.0..=64.0).is_ok() && within("snr", None, -64.0..=64.0).is_ok()
+        );
+        let error = within("rssi", Some(1e300), -256.0..=64.0).unwrap_err();
+        assert_eq!(error.body().code, "out_of_range");
+    }
 
     #[test]
     fn ids_name_requests_and_never_meet() {
