@@ -33,7 +33,7 @@ use crate::live;
         config::routes::cache, config::routes::client, config::routes::regions, config::routes::theme,
         config::routes::map, config::routes::areas, config::routes::polygons, config::routes::airports,
         config::geo_filter::get, config::geo_filter::put,
-        system::health::healthz, system::health::health, system::stats::stats, system::perf::perf,
+        system::ready::livez, system::ready::readyz, system::health::healthz, system::health::health, system::stats::stats, system::perf::perf,
         system::perf::io, system::perf::sqlite, system::perf::reset,
         system::write_sources::get_write_sources, system::write_sources::get_mqtt_status,
         scope_stats::scope_stats, audio_lab::buckets, ledger::ledger,
@@ -108,7 +108,7 @@ fn error(description: &str) -> Value {
 
 /// `get_nodes_pubkey_health` for `GET /api/nodes/{pubkey}/health`.
 fn name_of(method: &str, path: &str) -> String {
-    let words = path.trim_start_matches("/api/").split(|c: char| !c.is_ascii_alphanumeric());
+    let words = path.trim_start_matches("/api").split(|c: char| !c.is_ascii_alphanumeric());
     words.filter(|word| !word.is_empty()).fold(method.to_owned(), |name, word| name + "_" + word)
 }
 

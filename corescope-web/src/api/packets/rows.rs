@@ -98,6 +98,10 @@ pub struct Packet<'a> {
 pub struct ShortObservation<'a> {
     /// Observation id.
     pub id: i64,
+    /// Id of the transmission; in the adverts of a node only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub transmission_id: Option<i64>,
     /// Who heard it, as published (mostly 64 upper-case hex digits).
     pub observer_id: Option<&'a str>,
     /// Its name.
@@ -304,6 +308,7 @@ impl<'a> View<'a> {
         let who = self.who(row.observer());
         ShortObservation {
             id: row.id(),
+            transmission_id: None,
             observer_id: who.id,
             observer_name: who.name,
             observer_iata: who.iata,

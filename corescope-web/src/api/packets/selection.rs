@@ -59,21 +59,21 @@ impl Selection {
         if multi {
             selection.nodes(params.list("nodes"));
         } else {
-            selection.columns(params)?;
+            selection.columns(params, snapshot)?;
             selection.regions(params, snapshot);
             selection.area(params, snapshot, config);
         }
         Ok(selection)
     }
 
-    fn columns(&mut self, params: &Params<'_>) -> Result<(), ApiError> {
+    fn columns(&mut self, params: &Params<'_>, snapshot: &Snapshot) -> Result<(), ApiError> {
         let query = &mut self.query;
         query.hash = params.text("hash").map(str::to_owned);
         query.payload_types = numbers(params, "type", &PAYLOAD_TYPES)?;
         query.route_types = numbers(params, "route", &ROUTE_TYPES)?;
         query.channel = params.text("channel").map(str::to_owned);
         if params.text("observer").is_some() {
-            query.observers = Some(params.list("observer").into_iter().map(str::to_owned).collect());
+            query.observers = Some(observers(&params.list("observer"), snapshot));
         }
         if let Some(node) = params.text("node") {
             query.nodes = Some(vec![node.to_owned()]);
@@ -104,10 +104,6 @@ impl Selection {
         let Some(key) = params.text("area").filter(|k| !k.eq_ignore_ascii_case("all")) else { return };
         if config.areas.is_empty() {
             return; // without any area the parameter means nothing, as in every other list
-        }
-        // An installation without areas does not know the parameter.
-        if config.areas.is_empty() {
-            return;
         }
         let Some(area) = areas::find(config, key) else {
             self.unknown.push(key.to_owned());
@@ -161,6 +157,16 @@ impl Selection {
         }
         Ok(())
     }
+}
+
+/// Ids of observers as they are stored: the exact spelling first, then any case.
+fn observers(ids: &[&str], snapshot: &Snapshot) -> Vec<String> {
+    let all = snapshot.observers();
+    let stored = |id: &&str| {
+        let found = all.by_id(id).or_else(|| all.iter().find(|o| o.id.eq_ignore_ascii_case(id)));
+        found.map_or_else(|| (*id).to_owned(), |observer| observer.id.clone())
+    };
+    ids.iter().map(stored).collect()
 }
 
 /// A comma list of numbers or names; blank means any.

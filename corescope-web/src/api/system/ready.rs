@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use corescope_core::time::{parse_rfc3339, rfc3339};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ingestor::IngestorStats;
 use crate::state::App;
@@ -14,7 +15,7 @@ use crate::{AppState, json};
 const STALE_SECONDS: i64 = 60;
 
 /// Whether this program, and the ingestor whose figures it reads, do their work.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
     /// Whether they do.
     pub ready: bool,
@@ -49,11 +50,15 @@ pub(super) fn of_ingestor(stats: Option<&IngestorStats>, now: i64, frozen: bool)
 }
 
 /// Whether the process turns: this answer is the proof. A broker that is gone is no reason to restart us.
+#[utoipa::path(get, path = "/livez", tag = "system",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn livez() -> Response {
     never_kept("ok\n".into_response())
 }
 
 /// Whether the process does its work: 503 with the reasons when it does not.
+#[utoipa::path(get, path = "/readyz", tag = "system",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(crate) async fn readyz(State(app): State<AppState>) -> Response {
     let reasons = app.reasons();
     let ready = reasons.is_empty();

@@ -1247,6 +1247,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/livez": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process turns: this answer is the proof. A broker that is gone is no reason to restart us. */
+        get: operations["get_livez"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process does its work: 503 with the reasons when it does not. */
+        get: operations["get_readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2332,12 +2366,12 @@ export interface components {
             byHash: number;
             /**
              * Format: int64
-             * @description Nodes with packets.
+             * @description Nodes with packets in memory, whether or not they are on record.
              */
             byNode: number;
             /**
              * Format: int64
-             * @description Observers with receptions.
+             * @description Observers with receptions in memory.
              */
             byObserver: number;
         };
@@ -3265,7 +3299,7 @@ export interface components {
             indexes: components["schemas"]["Indexes"];
             /**
              * Format: int64
-             * @description Publications since the start.
+             * @description Packets that came after the load.
              */
             inserts: number;
             /**
@@ -3411,6 +3445,13 @@ export interface components {
             decoded: components["schemas"]["DecodedPacket"];
             /** @description Always true. */
             queued: boolean;
+        };
+        /** @description Whether this program, and the ingestor whose figures it reads, do their work. */
+        Readiness: {
+            /** @description Whether they do. */
+            ready: boolean;
+            /** @description Why not; empty when they do. */
+            reasons: string[];
         };
         /** @description Packets of a region. */
         RegionCount: {
@@ -3719,6 +3760,11 @@ export interface components {
             snr?: number | null;
             /** @description Reception time, RFC 3339 UTC with milliseconds. */
             timestamp: string;
+            /**
+             * Format: int64
+             * @description Id of the transmission; in the adverts of a node only.
+             */
+            transmission_id?: number;
         };
         /** @description A request that took 100 ms or more. */
         SlowRequest: {
@@ -4011,14 +4057,16 @@ export interface components {
             hex?: string | null;
             /** @description Who heard it. */
             observer?: string | null;
+            /** @description The way it came, in place of the one in `hex`: path hashes in hex, all of 1, 2 or 3 bytes. */
+            path?: string[] | null;
             /**
              * Format: double
-             * @description Signal strength, dBm.
+             * @description Signal strength, dBm, -256 to 64.
              */
             rssi?: number | null;
             /**
              * Format: double
-             * @description Signal-to-noise ratio, dB.
+             * @description Signal-to-noise ratio, dB, -64 to 64.
              */
             snr?: number | null;
         };
@@ -6740,6 +6788,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Anything that went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_livez: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Anything that went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description Anything that went wrong */
