@@ -267,7 +267,7 @@ fn anon(d: &mut Object, plain: &[u8], context: &Context, issues: &mut Issues) {
         AnonVariant::Regions(path) => reply(d, "regions", &path),
         AnonVariant::Owner(path) => reply(d, "owner", &path),
         AnonVariant::Basic(path) => reply(d, "basic", &path),
-        AnonVariant::Unknown { sub_type } => {
+        AnonVariant::Unknown { sub_type, .. } => {
             d.plain("variant", "unknown");
             d.raw("sub_type", sub_type);
         }

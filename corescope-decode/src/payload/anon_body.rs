@@ -62,6 +62,9 @@ pub enum AnonVariant<'a> {
     Unknown {
         /// Its number.
         sub_type: u8,
+        /// What follows it, with its padding.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::hex"))]
+        data: &'a [u8],
     },
     /// It cannot be told without the kind of node it is for.
     Undetermined(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::ser::hex"))] &'a [u8]),
@@ -130,11 +133,13 @@ impl<'a> AnonVariant<'a> {
             sub_type => {
                 let detail = Detail::Value { came: sub_type.into(), expected: "1, 2, 3 or a password" };
                 c.issue_at(at, IssueKind::UnknownRequestType, "request", detail);
-                c.remainder("data", |_| Value::Note("of an unassigned request"));
-                return Self::Unknown { sub_type };
+                let data = c.remainder("data", |_| Value::Note("of an unassigned request"));
+                return Self::Unknown { sub_type, data };
             }
         };
-        let Some((path_len, path)) = inner_path(c) else { return Self::Unknown { sub_type: first } };
+        let Some((path_len, path)) = inner_path(c) else {
+            return Self::Unknown { sub_type: first, data: &[] };
+        };
         c.remainder("padding", |_| Value::Note("up to the cipher block"));
         make(ReplyPath { path_len, path })
     }
@@ -170,7 +175,10 @@ impl Encode for AnonBody<'_> {
             AnonVariant::Regions(path) => reply(out, 1, path),
             AnonVariant::Owner(path) => reply(out, 2, path),
             AnonVariant::Basic(path) => reply(out, 3, path),
-            AnonVariant::Unknown { sub_type } => out.push(*sub_type),
+            AnonVariant::Unknown { sub_type, data } => {
+                out.push(*sub_type);
+                out.extend(*data);
+            }
             AnonVariant::Undetermined(bytes) => out.extend(*bytes),
         }
     }
