@@ -57,6 +57,11 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+/// The README's example is a test too.
+#[cfg(all(doctest, feature = "alloc", feature = "crypto"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod compat;
 #[cfg(feature = "crypto")]
 pub mod crypto;

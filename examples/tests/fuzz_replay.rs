@@ -92,6 +92,10 @@ fn write_seeds() {
         ("status", 0x21, &[7; 56]),
         ("telemetry", 0x02, &[1, 116, 1, 0x9C, 1, 103, 0xFF, 0xC9, 2, 104, 0x5B]),
         ("avg", 0x03, &[0, 0, 0, 0, 1, 103, 0, 1, 0, 2, 0, 3]),
+        ("avg-position", 0x03, &[0, 0, 0, 0, 1, 136, 0, 0, 0, 0, 0, 0, 0, 0, 9]),
+        ("telemetry-position", 0x02, &[1, 136, 7, 0, 0, 0xF2, 0, 0, 0, 1, 0, 1, 240, 9]),
+        ("neighbours-without-keys", 0x05, &[9, 0, 1, 0, 9, 0, 0, 0, 0xF0]),
+        ("anon-owner", 0x08, b"\0\0\0\0Hill\nJo"),
         ("access", 0x04, &[1, 2, 3, 4, 5, 6, 3]),
         ("neighbours", 0x15, &[9, 0, 1, 0, 1, 2, 3, 4, 5, 9, 0, 0, 0, 0xF0]),
         ("owner", 0x06, b"v1.16.0\nHill\nJo"),
@@ -105,10 +109,33 @@ fn write_seeds() {
         ("room", 3, b"\x01\x02\x03\x04hello\0"),
         ("regions", 2, &[1, 0x42, 1, 2, 3, 4]),
         ("bad-path", 2, &[2, 0xFF]),
+        ("basic", 2, &[3, 0x02, 1, 2]),
+        ("unknown", 4, &[9, 1]),
     ] {
         put("plain_anon_req", name, &[&[choice][..], &timed(rest)].concat());
     }
+    for (name, choice, rest) in [
+        ("ack", 0x0F, &[2_u8, 1, 2, 3, 1, 2, 3, 4, 5][..]),
+        ("ack-cut-off", 0x0F, &[13, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 3, 1]),
+        ("login", 0x30, &[0x41, 1, 2, 1, 1, 2, 3, 4, 0, 0, 1, 3, 1, 2, 3, 4, 2]),
+        ("alone", 0x0F, &[0, 0xFF, 1, 2, 3, 4]),
+    ] {
+        put("plain_path", name, &[&[choice][..], rest].concat());
+    }
+    for (name, request, rest) in [
+        ("avg", 4_u8, &[1_u8, 0, 0, 0, 0, 0, 0, 0, 0, 0][..]),
+        ("telemetry", 3, &[0xFE, 0, 0, 0, 1, 2, 3, 4]),
+        ("short", 6, &[0, 1]),
+    ] {
+        put("plain_req", name, &timed(&[&[request][..], rest].concat()));
+    }
+    for (name, rest) in [("signed", &b"\x0a\x01\x02\x03\x04hi"[..]), ("many-attempts", b"\x01hi\0\x05")] {
+        put("plain_txt_msg", name, &timed(rest));
+    }
     for (name, bytes) in [
+        ("raw-data", &[0x84, 0xF8, 0x9F, 0xFF, 1, 2][..]),
+        ("control-data", &[0x8E, 0xF8, 0x9F, 0, 0x80, 4, 1, 2, 3, 4]),
+        ("long-length", b">\xff\xff>\x01\x00a"),
         ("log", &b">\x05\x00\x88\xf9\x9b\x15\x00"[..]),
         ("noise", b"xx<\x03\x00A\x01\x15"),
         ("trace", &[0x89, 0, 4, 1, 7, 0, 0, 0, 8, 0, 0, 0, 0xAA, 0xBB, 0xCC, 0xDD, 0x14, 0xF0, 0x0C]),
@@ -146,6 +173,10 @@ fn write_seeds() {
         ),
         ("not-json", "meshcore/SJC/7E76/packets\nhello"),
         ("deep", "meshcore/a/b/packets\n[[[[[[[[[[{}]]]]]]]]]]"),
+        ("mobile", "meshcore/client/7e76/packets\n{\"raw\":\"1505AABB\",\"lat\":\"51.5\",\"lon\":3}"),
+        ("channel-text", "meshcore/message/channel/0\n{\"text\":\"Ann: hi\",\"sender_timestamp\":1}"),
+        ("direct-text", "meshcore/message/direct/a1b2\n{\"text\":\"hi\",\"pubkey_prefix\":\"a1b2\"}"),
+        ("node", "meshcore/advertisement\n{\"pubkey\":\"A1B2\",\"name\":\"Hill\",\"role\":\"Repeater\"}"),
     ] {
         put("uplink_json", name, text.as_bytes());
     }
