@@ -1,6 +1,8 @@
 //! What the fuzz targets do with their bytes. An ordinary test calls the same functions on the
 //! seeds and on past crashes, so that a broken target is noticed without a fuzzer.
 
+use std::sync::LazyLock;
+
 use corescope_decode::compat::{go, vector};
 use corescope_decode::dissect::Node;
 use corescope_decode::encode::{Encode, FrameBuilder};
@@ -31,15 +33,25 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("filter_language", filter_language),
 ];
 
+/// What frames are read with: made once, since a run should spend its time on its bytes.
+static CONTEXT: LazyLock<vector::Context> =
+    LazyLock::new(|| vector::Context { ring: KeyRing::with_public(), ..Default::default() });
+
+/// The secret of two nodes, and the key of a channel.
+static SECRETS: LazyLock<[(String, SharedSecret); 1]> =
+    LazyLock::new(|| [("x".to_owned(), SharedSecret::new([7; 32]))]);
+static TEST_RING: LazyLock<KeyRing> =
+    LazyLock::new(|| [("#test", ChannelKey::from_hashtag("#test"))].into_iter().collect());
+
 /// A frame: decoded, dissected, hashed, written again.
 pub fn frame(bytes: &[u8]) {
-    let ring = KeyRing::with_public();
-    let tree = Dissector::new().with_ring(&ring).verifying().dissect(bytes);
+    let ring = &CONTEXT.ring;
+    let tree = Dissector::new().with_ring(ring).verifying().dissect(bytes);
     covers(&tree.fields, bytes.len());
-    let _ = vector::packet_json(bytes, &vector::Context { ring: ring.clone(), ..Default::default() });
+    let _ = vector::packet_json(bytes, &CONTEXT);
     let Ok(packet) = Packet::parse(bytes) else { return };
     packet_hash(&packet);
-    go::decoded_json(&packet, Some(&ring), false);
+    go::decoded_json(&packet, Some(ring), false);
     let again = FrameBuilder::like(&packet).build(packet.payload_type(), packet.payload());
     assert_eq!(again.as_deref(), Ok(bytes));
     let typed = packet.typed();
@@ -60,24 +72,23 @@ fn covers(fields: &[Node], len: usize) {
 }
 
 fn in_peer(kind: PayloadType, plain: &[u8], target: NodeType, request: ReplyTo) {
-    let secrets = [("x".to_owned(), SharedSecret::new([7; 32]))];
+    let secrets = &*SECRETS;
     let payload = match kind {
         PayloadType::AnonRequest => AnonRequest::seal(&[1; 32], &[2; 32], &secrets[0].1, &plain.to_vec()),
         _ => Peer::seal(&[1; 32], &[2; 32], &secrets[0].1, &plain.to_vec()),
     };
     let Ok(frame) = FrameBuilder::direct().build(kind, &payload) else { return };
-    let dissector = Dissector::new().with_secrets(&secrets).with_target(target).with_request(request);
+    let dissector = Dissector::new().with_secrets(secrets).with_target(target).with_request(request);
     covers(&dissector.dissect(&frame).fields, frame.len());
 }
 
 fn on_channel(kind: PayloadType, plain: &[u8]) {
-    let key = ChannelKey::from_hashtag("#test");
-    let payload = Group::seal(&key, &plain.to_vec());
+    let Some(channel) = TEST_RING.get("#test") else { return };
+    let payload = Group::seal(&channel.key, &plain.to_vec());
     let Ok(frame) = FrameBuilder::flood().build(kind, &payload) else { return };
-    let ring: KeyRing = [("#test", key)].into_iter().collect();
-    covers(&Dissector::new().with_ring(&ring).dissect(&frame).fields, frame.len());
+    covers(&Dissector::new().with_ring(&TEST_RING).dissect(&frame).fields, frame.len());
     if let Ok(packet) = Packet::parse(&frame) {
-        go::decoded_json(&packet, Some(&ring), false);
+        go::decoded_json(&packet, Some(&TEST_RING), false);
     }
 }
 
