@@ -94,6 +94,13 @@ fn a_channel_is_found_among_words_and_weighed() {
     assert_eq!(lines[1]["tried"], 3);
     let nothing = run(&["crack-channel", "-", "--up-to", "1"], &capture);
     assert_eq!(nothing.status.code(), Some(1));
+    // A name whose key fits, but opens what no person wrote, as chance does.
+    let noise = Group::seal(&ChannelKey::from_hashtag("#a"), &[0xF7_u8; 32].to_vec());
+    let noise = Hex(&FrameBuilder::flood().build(PayloadType::GroupText, &noise).unwrap()).to_string();
+    let chance = run(&["crack-channel", "-", "--up-to", "1", "--json"], &noise);
+    assert_eq!(chance.status.code(), Some(1));
+    let summary: Value = serde_json::from_slice(&chance.stdout).unwrap();
+    assert_eq!((&summary["unreadable_hits"], &summary["tried"]), (&1.into(), &38.into()));
     assert_eq!(run(&["crack-channel", "-", "--up-to", "1"], "00\n").status.code(), Some(65));
     assert_eq!(run(&["crack-channel", "-"], "").status.code(), Some(64));
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::Context;
 use corescope_decode::crypto::{ChannelSearch, Hit};
 use corescope_decode::hex::Hex;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
 use crate::{Exit, Failure, Global};
@@ -24,11 +24,12 @@ Examples:
   Try all names of up to four letters and digits on a file of hex lines:
       corescope-cli crack-channel capture.hex --up-to 4
 
-A two-byte MAC fits a wrong key once in 65 536, so each hit is weighed: by how many packets of its
-channel hash it opens and by how many of those read like messages. Only hashtag channels have names
-that can be found so; a channel with a random key cannot.
+A two-byte MAC fits a wrong key once in 65 536, so each name that fits is weighed: by how many
+packets of its channel hash it opens and by how many of those read like messages. `found` is beyond
+what chance brings, `possible` is not; a name that opens nothing readable is only counted. Only
+hashtag channels have names that can be found so; a channel with a random key cannot.
 
-Exit codes: 0 something was found; 1 nothing was; 65 the captures hold no group message.";
+Exit codes: 0 a name was found; 1 none was; 65 the captures hold no group message.";
 
 /// Search channel names for captured group messages.
 #[derive(Debug, clap::Args)]
@@ -66,25 +67,42 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
     let words = names::words(&args.words)?;
     let total = words.len() as u64 + args.up_to.map_or(0, names::count);
     let started = Instant::now();
-    let (hits, tried) = scan(&search, &words, &args, total);
-    report(&hits, tried, &search, started.elapsed().as_secs_f64(), args.json)?;
-    if hits.is_empty() { Err(Failure::msg(Exit::Failure, "no name fits")) } else { Ok(()) }
+    let found = scan(&search, &words, &args, total);
+    report(&found, &search, started.elapsed().as_secs_f64(), args.json)?;
+    if found.hits.iter().any(|hit| hit.is_confirmed(found.tried)) {
+        return Ok(());
+    }
+    let why = if found.hits.is_empty() { "no name fits" } else { "no name fits beyond what chance brings" };
+    Err(Failure::msg(Exit::Failure, why))
+}
+
+/// What a search brought.
+struct Found {
+    /// Names that open something readable, the surest first.
+    hits: Vec<Hit>,
+    /// Names that fit a packet whose plaintext reads like nothing: chance.
+    unreadable: u64,
+    /// Names tried.
+    tried: u64,
 }
 
 /// Tries every name, in as many threads as asked for.
-fn scan(search: &ChannelSearch, words: &[String], args: &Args, total: u64) -> (Vec<Hit>, u64) {
+fn scan(search: &ChannelSearch, words: &[String], args: &Args, total: u64) -> Found {
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let threads = threads.clamp(1, 256);
     let bar = progress(total, args.json);
     let hits = Mutex::new(Vec::new());
-    let tried = AtomicU64::new(0);
+    let (tried, unreadable) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (bar, hits, tried) = (&bar, &hits, &tried);
+            let (bar, hits, tried, unreadable) = (&bar, &hits, &tried, &unreadable);
             scope.spawn(move || {
                 let mut count = 0;
                 let mut try_name = |name: &str| {
-                    if let Some(hit) = search.try_name(name) {
+                    let hit = search.try_name(name);
+                    if hit.as_ref().is_some_and(|hit| hit.readable == 0) {
+                        unreadable.fetch_add(1, Ordering::Relaxed);
+                    } else if let Some(hit) = hit {
                         let mut hits = hits.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         hits.push(hit);
                     }
@@ -109,7 +127,7 @@ fn scan(search: &ChannelSearch, words: &[String], args: &Args, total: u64) -> (V
         key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name))
     });
     hits.dedup_by(|a, b| a.name == b.name);
-    (hits, tried)
+    Found { hits, unreadable: unreadable.into_inner(), tried }
 }
 
 /// A bar on a terminal, nothing in a pipe.
@@ -118,12 +136,18 @@ fn progress(total: u64, json: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {human_pos} names, {per_sec}, {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let style = ProgressStyle::with_template("{bar:40} {percent}% {human_pos} names, {rate}, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    // A terminal that takes no text is none to fail for.
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.2} million/s", state.per_sec() / 1e6);
+    };
+    bar.set_style(style.with_key("rate", rate));
     bar
 }
 
-fn report(hits: &[Hit], tried: u64, search: &ChannelSearch, seconds: f64, json: bool) -> Result<(), Failure> {
+fn report(found: &Found, search: &ChannelSearch, seconds: f64, json: bool) -> Result<(), Failure> {
+    let &Found { ref hits, unreadable, tried } = found;
     let mut out = std::io::stdout().lock();
     let rate = tried as f64 / seconds.max(1e-9);
     for hit in hits {
@@ -165,13 +189,14 @@ fn report(hits: &[Hit], tried: u64, search: &ChannelSearch, seconds: f64, json: 
             "tried": tried,
             "names_per_s": rate.round(),
             "packets": search.packets(),
+            "unreadable_hits": unreadable,
             "expected_false_hits": expected,
         });
         writeln!(out, "{line}").context("standard output")?;
     } else {
         eprintln!(
             "{tried} names on {} packets of {} channel hashes, {:.2} million names a second; \
-             {expected:.2} false hits were to be expected",
+             {unreadable} fit a packet that does not read like a message, {expected:.2} were to be expected by chance",
             search.packets(),
             search.channel_hashes(),
             rate / 1e6,
