@@ -46,12 +46,16 @@ pub(super) fn run(args: Args, _global: &Global) -> Result<(), Failure> {
     }
     for (name, value) in &figures {
         let Some(value) = value.as_f64() else { continue };
-        let (number, unit) = match name.strip_suffix("_ns") {
-            _ if name == "packets_per_s" => (value / 1e6, "million/s"),
-            Some(_) => (value, "ns"),
-            None => (value * 100.0, "%"),
+        let (label, number, unit) = if name == "packets_per_s" {
+            ("packets", value / 1e6, "million/s")
+        } else if let Some(label) = name.strip_suffix("_ns") {
+            (label, value, "ns")
+        } else if let Some(label) = name.strip_suffix("_gb_per_s") {
+            (label, value, "GB/s")
+        } else {
+            (name.as_str(), value * 100.0, "%")
         };
-        let label = name.trim_end_matches("_ns").replace('_', " ");
+        let label = label.replace('_', " ");
         writeln!(out, "{label:<28} {number:>12.1} {unit}").context("standard output")?;
     }
     Ok(())
@@ -98,6 +102,9 @@ fn measure(time: Duration) -> Map<String, Value> {
     let mut stretches = capture.chunks(STRETCH).cycle();
     let each = median_ns(time, STRETCH, || typed(stretches.next().unwrap_or_default()));
     note("packets_per_s", 1e9 / each);
+    let bytes: usize = capture.iter().map(Vec::len).sum();
+    note("capture_gb_per_s", bytes as f64 / capture.len() as f64 / each);
+    note("raw_memory_gb_per_s", memory_gb_per_s(time));
     note("raw_sha256_block_ns", compression);
     note("raw_aes_block_ns", aes_block_ns(time));
     note("raw_sha256_packet_ns", limit);
@@ -195,6 +202,15 @@ fn raw_hash_ns(time: Duration, packets: &[Packet<'_>]) -> (f64, f64) {
         }
     });
     (limit, library)
+}
+
+/// The limit of going through a capture: reading more bytes than any cache holds, once.
+fn memory_gb_per_s(time: Duration) -> f64 {
+    let words = vec![1_u64; 16 << 20];
+    let read = median_ns(time, 1, || {
+        black_box(black_box(&words).iter().fold(0_u64, |sum, word| sum.wrapping_add(*word)));
+    });
+    size_of_val(&words[..]) as f64 / read
 }
 
 /// The limit of a trial: one compression by the instructions of this machine.
