@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+pub mod clock;
 pub mod mqtt;
 pub mod network;
 pub mod proxy;
