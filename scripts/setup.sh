@@ -10,6 +10,7 @@ done
 [ -n "$chromium" ] || need+=(chromium)
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || need+=(mosquitto)
 command -v mosquitto_pub >/dev/null || need+=(mosquitto-clients)
+command -v openssl >/dev/null || need+=(openssl)
 python3 -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)
 command -v cc >/dev/null || need+=(gcc libc6-dev)
 [ ${#need[@]} -eq 0 ] && exit 0

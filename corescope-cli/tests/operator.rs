@@ -197,6 +197,52 @@ fn backup_keeps_so_many_and_restore_puts_one_back() {
 }
 
 #[test]
+fn a_compressed_backup_comes_back_whole_with_owner_and_mode_of_what_was_there() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let dir = installation();
+    let database = dir.path().join("meshcore.db");
+    let single = dir.path().join("copy.db.zst");
+    let made = cli(dir.path(), &["backup", single.to_str().unwrap(), "--json"]).json();
+    assert_eq!((made["file"].as_str(), mode(&single)), (single.to_str(), 0o600));
+    assert!(std::fs::metadata(&single).unwrap().len() < std::fs::metadata(&database).unwrap().len() / 2);
+    let folder = dir.path().join("folder");
+    let made =
+        cli(dir.path(), &["backup", "--compress", "--keep", "1", folder.to_str().unwrap(), "--json"]).json();
+    let inside = Path::new(made["file"].as_str().unwrap()).parent().unwrap().to_owned();
+    for from in [single.as_path(), inside.as_path()] {
+        let mut writer = Writer::open(&database, Options::default()).unwrap();
+        writer.batch(&[heard(99, "C3")]).unwrap();
+        writer.close().unwrap();
+        std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).unwrap();
+        cli(dir.path(), &["restore", "--discard", from.to_str().unwrap()]).ok();
+        assert_eq!((count(&database, "observations"), mode(&database)), (12, 0o644), "{}", from.display());
+    }
+    // Cut off, or something else: nothing is changed, and nothing is left.
+    let bytes = std::fs::read(&single).unwrap();
+    let bad = dir.path().join("bad.db.zst");
+    let text =
+        zstd::bulk::compress(b"no database, but a text that is long enough to be looked at", 3).unwrap();
+    for content in [&bytes[..bytes.len() / 2], &text, b"not compressed at all"] {
+        std::fs::write(&bad, content).unwrap();
+        let run = cli(dir.path(), &["restore", bad.to_str().unwrap()]);
+        assert_eq!(run.code, 74, "{}", run.err);
+        assert_eq!(count(&database, "observations"), 12);
+    }
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_string_lossy().contains("pack") && !name.to_string_lossy().contains("tmp")),
+        "{left:?}"
+    );
+    assert_eq!(
+        cli(dir.path(), &["backup", "--compress", dir.path().join("plain.db").to_str().unwrap()]).code,
+        64
+    );
+    assert_eq!(cli(dir.path(), &["backup", single.to_str().unwrap()]).code, 64, "it exists already");
+}
+
+#[test]
 fn a_damaged_backup_is_not_restored() {
     let dir = installation();
     let bad = dir.path().join("bad.db");

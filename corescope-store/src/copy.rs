@@ -1,5 +1,9 @@
 //! A copy of a database that is in use: SQLite's online backup, in steps, so that the
 //! writer is never held up.
+//!
+//! The copy is of one moment. A backup that saw the source change would begin again at each
+//! step, and beside a busy writer never come to an end; so a read transaction holds the moment,
+//! and what is written meanwhile stays in the log until the copy is made.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,14 +75,38 @@ fn copy_and_check(
     to: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> rusqlite::Result<Option<String>> {
+    let target = copy_pages(source, to, &mut |done, total| {
+        progress(done, total);
+        true
+    })?;
+    let verdict: String = target.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    target.close().map_err(|(_, e)| e)?;
+    Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Copies the database as it is now to a new file, which has no log beside it. `go_on` is told
+/// pages done and in all, and may stop it: then the error is `SQLITE_INTERRUPT`.
+///
+/// SQLite needs a source that could write for this: `query_only` must be off.
+pub(crate) fn copy_pages(
+    source: &Connection,
+    to: &Path,
+    go_on: &mut dyn FnMut(u64, u64) -> bool,
+) -> rusqlite::Result<Connection> {
     let mut target = Connection::open(to)?;
+    // Given back when it is dropped, however this ends.
+    let moment = source.unchecked_transaction()?;
+    moment.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
     {
         let backup = Backup::new(source, &mut target)?;
         loop {
             let step = backup.step(STEP_PAGES)?;
             let at = backup.progress();
             let total = at.pagecount.max(0) as u64;
-            progress(total - (at.remaining.max(0) as u64).min(total), total);
+            if !go_on(total - (at.remaining.max(0) as u64).min(total), total) {
+                let stopped = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+                return Err(rusqlite::Error::SqliteFailure(stopped, None));
+            }
             match step {
                 StepResult::Done => break,
                 StepResult::More => {}
@@ -87,11 +115,9 @@ fn copy_and_check(
             }
         }
     }
-    // The copy is one file, without a log beside it.
+    drop(moment);
     target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-    let verdict: String = target.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
-    target.close().map_err(|(_, e)| e)?;
-    Ok((verdict != "ok").then_some(verdict))
+    Ok(target)
 }
 
 #[cfg(test)]
@@ -112,6 +138,28 @@ mod tests {
         let rows: i64 =
             Connection::open(&to).unwrap().query_row("SELECT count(*) FROM t", [], |r| r.get(0)).unwrap();
         assert_eq!(rows, 2);
+    }
+
+    #[test]
+    fn a_writer_that_never_rests_does_not_keep_a_copy_from_coming_to_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("a.db"), dir.path().join("b.db"));
+        let writer = Connection::open(&from).unwrap();
+        writer.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t(x)").unwrap();
+        let write = |bytes: i64| writer.execute("INSERT INTO t VALUES (zeroblob(?1))", [bytes]).unwrap();
+        for _ in 0..5 {
+            write(4 << 20);
+        }
+        let mut steps = 0;
+        copy_database(&from, &to, &mut |_, _| {
+            write(10);
+            steps += 1;
+            assert!(steps < 100, "it begins again and again");
+        })
+        .unwrap();
+        let rows: i64 =
+            Connection::open(&to).unwrap().query_row("SELECT count(*) FROM t", [], |r| r.get(0)).unwrap();
+        assert_eq!(rows, 5, "the copy is of the moment at which it began");
     }
 
     #[test]

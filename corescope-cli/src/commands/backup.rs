@@ -14,15 +14,15 @@ use crate::{Exit, Failure, Global};
 #[command(
     after_help = "The copy is made while the ingestor writes, then checked. A folder gets a new folder in it,
 with the database, config.json and theme.json, readable by you alone; a name that ends in .db
-gets the database only.
+or .db.zst gets the database only.
 
 Examples:
   corescope-cli backup --data /srv/corescope
-  corescope-cli backup --data /srv/corescope --keep 7 /mnt/backups
+  corescope-cli backup --data /srv/corescope --keep 7 --compress /mnt/backups
   corescope-cli backup --db meshcore.db copy.db"
 )]
 pub struct Args {
-    /// Where to: a folder, or a file that ends in .db [default: backups in the data folder]
+    /// Where to: a folder, or a file that ends in .db or .db.zst [default: backups in the data folder]
     #[arg(value_name = "TARGET")]
     target: Option<PathBuf>,
     #[command(flatten)]
@@ -30,6 +30,9 @@ pub struct Args {
     /// Keep only so many backups in the folder; older ones are deleted
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
+    /// Compress the copy of the database (zstd)
+    #[arg(long)]
+    compress: bool,
     /// One JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -42,16 +45,27 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
         return Err(missing(&place.paths.db));
     }
     let target = args.target.clone().unwrap_or_else(|| place.paths.data.join("backups"));
-    let is_file = target.extension().is_some_and(|e| e == "db");
+    let is_packed = target.to_str().is_some_and(|name| name.ends_with(PACKED_FILE));
+    let is_file = is_packed || target.extension().is_some_and(|e| e == "db");
+    if is_file && args.compress && !is_packed {
+        return Err(Failure::msg(
+            Exit::Usage,
+            "--compress: expected a folder, or a name that ends in .db.zst",
+        ));
+    }
     let database = if is_file {
         refuse_existing(&target)?;
         target.clone()
     } else {
         let folder = target.join(folder_name(now()));
         std::fs::create_dir_all(&folder)?;
-        folder.join("meshcore.db")
+        folder.join(if args.compress { PACKED } else { PLAIN })
     };
-    copy(&place.paths.db, &database)?;
+    if is_packed || args.compress {
+        pack(&place.paths.db, &database)?;
+    } else {
+        copy(&place.paths.db, &database)?;
+    }
     let mut removed = 0;
     if !is_file {
         if let Some(folder) = database.parent() {
@@ -73,16 +87,45 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
 /// Copies and checks; the copy appears under its name only when it is good.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     let temporary = corescope_store::db::beside(to, ".tmp");
-    let _ = std::fs::remove_file(&temporary);
+    drop(private_file(&temporary)?);
     let bar = Bar::new();
     let copied = copy_database(from, &temporary, &mut |done, total| bar.set("pages", done, total));
     bar.clear();
     copied.map_err(|error| Failure::new(Exit::Io, error))?;
-    only_mine(&temporary)?;
     std::fs::File::open(&temporary)?.sync_all()?;
     std::fs::rename(&temporary, to)?;
     Ok(())
 }
+
+/// The same, compressed.
+fn pack(from: &Path, to: &Path) -> Result<(), Failure> {
+    let plain = Temporary(corescope_store::db::beside(to, ".plain"));
+    copy(from, &plain.0)?;
+    let temporary = corescope_store::db::beside(to, ".tmp");
+    let packed = private_file(&temporary)?;
+    zstd::stream::copy_encode(std::fs::File::open(&plain.0)?, &packed, LEVEL)?;
+    packed.sync_all()?;
+    std::fs::rename(&temporary, to)?;
+    Ok(())
+}
+
+/// A file that is gone when this is dropped.
+pub(super) struct Temporary(pub(super) PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Name of the database in a backup's folder.
+pub(super) const PLAIN: &str = "meshcore.db";
+/// The same when it is compressed.
+pub(super) const PACKED: &str = "meshcore.db.zst";
+/// End of the name of a compressed database.
+const PACKED_FILE: &str = ".db.zst";
+/// Of zstd: as fast as most disks.
+const LEVEL: i32 = 3;
 
 fn refuse_existing(file: &Path) -> Result<(), Failure> {
     if file.exists() {
@@ -106,22 +149,27 @@ fn copy_settings(place: &Place, folder: &Path) -> Result<(), Failure> {
         [(place.paths.config.as_deref(), "config.json"), (Some(place.paths.theme.as_path()), "theme.json")];
     for (file, name) in files {
         if let Some(file) = file.filter(|f| f.exists()) {
-            let copy = folder.join(name);
-            std::fs::copy(file, &copy)?;
-            only_mine(&copy)?;
+            let mut copy = private_file(&folder.join(name))?;
+            std::io::copy(&mut std::fs::File::open(file)?, &mut copy)?;
         }
     }
     Ok(())
 }
 
-/// Mode 0600: keys and messages are in it.
-pub(super) fn only_mine(path: &Path) -> Result<(), Failure> {
+/// A new and empty file of mode 0600: keys and messages come into it.
+pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
     }
-    Ok(())
+    options.open(path)
 }
 
 /// Deletes the oldest folders that this command made, all but `keep`.
@@ -131,7 +179,9 @@ fn prune(target: &Path, keep: usize) -> Result<usize, Failure> {
         let path = entry?.path();
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let is_ours = name.strip_prefix(PREFIX).is_some_and(|rest| {
-            rest.len() == 16 && rest.ends_with('Z') && path.join("meshcore.db").is_file()
+            rest.len() == 16
+                && rest.ends_with('Z')
+                && [PLAIN, PACKED].iter().any(|name| path.join(name).is_file())
         });
         if is_ours {
             backups.push(path);

@@ -5,13 +5,14 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use corescope_core::time::rfc3339;
 use corescope_store::check::{Depth, check};
 use corescope_store::db::{beside, has_pending_log, open_immutable, open_read};
 use corescope_store::schema::ready;
 use corescope_store::write::WriterLock;
 
-use super::backup::copy;
+use super::backup::{PACKED, PLAIN, Temporary, copy, private_file};
 use crate::owner::{failure, now};
 use crate::place::PlaceArgs;
 use crate::{Exit, Failure, Global};
@@ -24,10 +25,11 @@ Stop or restart the server too. The database that was there is kept beside the n
 
 Examples:
   corescope-cli restore --data /srv/corescope /srv/corescope/backups/corescope-20260601T120000Z
-  corescope-cli restore --db meshcore.db copy.db"
+  corescope-cli restore --db meshcore.db copy.db
+  corescope-cli restore --db meshcore.db copy.db.zst"
 )]
 pub struct Args {
-    /// A backup's folder, or a database file
+    /// A backup's folder, or a database file, compressed (.zst) or not
     #[arg(value_name = "BACKUP")]
     from: PathBuf,
     #[command(flatten)]
@@ -43,18 +45,35 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
     let place = args.place.load(&[])?;
-    let source = if args.from.is_dir() { args.from.join("meshcore.db") } else { args.from.clone() };
+    let source = if !args.from.is_dir() {
+        args.from.clone()
+    } else if args.from.join(PLAIN).is_file() {
+        args.from.join(PLAIN)
+    } else {
+        args.from.join(PACKED)
+    };
+    let is_packed = source.extension().is_some_and(|e| e == "zst");
     let target = &place.paths.db;
     if source.canonicalize().ok().is_some_and(|s| target.canonicalize().ok() == Some(s)) {
         return Err(Failure::msg(Exit::Usage, "that is the database itself"));
     }
-    is_sound(&source)?;
+    if !is_packed {
+        is_sound(&source)?;
+    }
     if let Some(folder) = target.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
     let _lock = WriterLock::acquire(target, &rfc3339(now())).map_err(failure)?;
     let fresh = beside(target, ".restoring");
-    copy(&source, &fresh)?;
+    if is_packed {
+        let unpacked = Temporary(beside(target, ".unpacked"));
+        unpack(&source, &unpacked.0)?;
+        is_sound(&unpacked.0)?;
+        std::fs::rename(&unpacked.0, &fresh)?;
+    } else {
+        copy(&source, &fresh)?;
+    }
+    belong_like(&fresh, target)?;
     let kept = beside(target, &format!(".before-restore-{}", now()));
     let was_there = target.exists();
     if was_there && !args.discard {
@@ -84,6 +103,36 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
+fn unpack(source: &Path, to: &Path) -> Result<(), Failure> {
+    let doing = || format!("cannot unpack {} to {}", source.display(), to.display());
+    let unpacked = (|| -> std::io::Result<()> {
+        let packed = std::fs::File::open(source)?;
+        let plain = private_file(to)?;
+        zstd::stream::copy_decode(packed, &plain)?;
+        plain.sync_all()
+    })();
+    unpacked.with_context(doing).map_err(|error| Failure::new(Exit::Io, error))
+}
+
+/// Owner and mode of the file that was there, or those of a new database: the server may be another user.
+#[cfg(unix)]
+fn belong_like(fresh: &Path, target: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let former = std::fs::metadata(target).ok();
+    let mode = former.as_ref().map_or(0o640, |about| about.permissions().mode());
+    std::fs::set_permissions(fresh, std::fs::Permissions::from_mode(mode))?;
+    if let Some(former) = former {
+        // Only root may give a file away; everybody else made it for himself.
+        let _ = std::os::unix::fs::chown(fresh, Some(former.uid()), Some(former.gid()));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn belong_like(_: &Path, _: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
 fn is_sound(source: &Path) -> Result<(), Failure> {
     let db = if has_pending_log(source) { open_read(source) } else { open_immutable(source) };
     let db = db.map_err(|error| Failure::new(Exit::Io, error))?;
@@ -109,7 +158,10 @@ fn keep(target: &Path, kept: &Path) -> Result<(), Failure> {
         let log = beside(target, "-wal");
         std::fs::rename(&log, beside(kept, "-wal"))?;
     }
-    std::fs::rename(target, kept)?;
+    // A second name, so that at every moment a database stands under the first; not every file system has them.
+    if std::fs::hard_link(target, kept).is_err() {
+        std::fs::rename(target, kept)?;
+    }
     Ok(())
 }
 

@@ -1,15 +1,10 @@
 //! A copy of the database while it is written to, by SQLite's online backup.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::backup::{Backup, StepResult};
 
-/// Pages per step: 4 MB of 4 KB pages.
-const PAGES: i32 = 1024;
-/// Pause while another holds a lock.
-const BUSY: Duration = Duration::from_millis(50);
+use crate::copy::copy_pages;
 
 /// Copies the database behind `from` to a new file at `to`. `go_on` is asked before each step.
 ///
@@ -21,24 +16,7 @@ const BUSY: Duration = Duration::from_millis(50);
 /// What SQLite says; `SQLITE_INTERRUPT` when `go_on` said no.
 pub fn backup(from: &Connection, to: &Path, mut go_on: impl FnMut() -> bool) -> rusqlite::Result<()> {
     from.pragma_update(None, "query_only", false)?;
-    let mut copy = Connection::open(to)?;
-    // Everything in one step would hold the source's read lock no longer, but could not be stopped.
-    let backup = Backup::new(from, &mut copy)?;
-    loop {
-        if !go_on() {
-            return Err(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT),
-                None,
-            ));
-        }
-        match backup.step(PAGES)? {
-            StepResult::Done => break,
-            StepResult::Busy | StepResult::Locked => std::thread::sleep(BUSY),
-            _ => {}
-        }
-    }
-    drop(backup);
-    copy.close().map_err(|(_, error)| error)
+    copy_pages(from, to, &mut |_, _| go_on())?.close().map_err(|(_, error)| error)
 }
 
 #[cfg(test)]
