@@ -214,7 +214,7 @@ impl Job {
             Self::Vacuum => Box::new(vacuum::Vacuum::default()),
             Self::Multibyte => Box::new(multibyte::Multibyte::default()),
             Self::PruneRequests => Box::new(prune_requests::PruneRequests::default()),
-            Self::Blacklist => Box::new(blacklist::Blacklist),
+            Self::Blacklist => Box::new(blacklist::Blacklist::default()),
             Self::Redecrypt => Box::new(redecrypt::Redecrypt::default()),
             Self::FoldLedger => Box::new(ledger::FoldLedger::default()),
             Self::TrimChanges => Box::new(changes::TrimChanges),

@@ -18,14 +18,17 @@ pub(super) struct PruneObservers {
 impl Work for PruneObservers {
     fn step(&mut self, writer: &mut Writer, plan: &Plan, now: i64) -> Result<Step, WriteError> {
         let Some(days) = plan.observer_days else { return Ok(Step::Done(0)) };
-        if !std::mem::replace(&mut self.marked, true) {
+        if !self.marked {
             writer.flush(now)?;
             let before = rfc3339(days_before(now, days));
-            let step = chunked(writer, "cannot mark old observers", 1, |db, changes| {
-                mark_inactive(db, changes, "last_seen < ?1", &before)
+            let step = chunked(writer, "cannot mark old observers", CHUNK, |db, changes| {
+                mark_inactive(db, changes, "last_seen < ?1", &before, CHUNK as i64)
             })?;
-            writer.forget_books();
+            if step != Step::Done(0) {
+                writer.forget_books();
+            }
             let (Step::More(marked) | Step::Done(marked)) = step;
+            self.marked = matches!(step, Step::Done(_));
             return Ok(Step::More(marked));
         }
         chunked(writer, "cannot delete metrics of inactive observers", CHUNK, |db, _| {
@@ -39,15 +42,16 @@ impl Work for PruneObservers {
     }
 }
 
-/// Marks the observers that fulfil a condition and are not marked yet.
+/// Marks the observers that fulfil a condition and are not marked yet, at most `most`.
 pub(super) fn mark_inactive(
     db: &rusqlite::Connection,
     changes: &mut crate::write::Changes,
     condition: &str,
     value: &str,
+    most: i64,
 ) -> rusqlite::Result<usize> {
     let mut select = db.prepare(&format!(
-        "SELECT rowid, id FROM observers WHERE (inactive IS NULL OR inactive = 0) AND {condition}"
+        "SELECT rowid, id FROM observers WHERE (inactive IS NULL OR inactive = 0) AND {condition} LIMIT {most}"
     ))?;
     let found: Vec<(i64, String)> =
         select.query_map([value], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;

@@ -87,10 +87,13 @@ impl Changes {
 /// Rows that are kept: at the rate of a large mesh about an hour.
 const KEPT: i64 = 100_000;
 
-/// Removes the oldest rows beyond a bound, never the newest: its `seq` must not be given
-/// out again.
-pub(crate) fn trim(connection: &Connection) -> rusqlite::Result<usize> {
+/// Removes the oldest rows beyond a bound, at most `most`, never the newest: its `seq` must not be
+/// given out again.
+pub(crate) fn trim(connection: &Connection, most: usize) -> rusqlite::Result<usize> {
     connection
-        .prepare_cached("DELETE FROM cs_changes WHERE seq <= (SELECT max(seq) FROM cs_changes) - ?1")?
-        .execute([KEPT])
+        .prepare_cached(
+            "DELETE FROM cs_changes WHERE seq IN (SELECT seq FROM cs_changes
+               WHERE seq <= (SELECT max(seq) FROM cs_changes) - ?1 ORDER BY seq LIMIT ?2)",
+        )?
+        .execute([KEPT, most as i64])
 }
