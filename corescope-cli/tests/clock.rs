@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::clock::WallClock;
 use support::mqtt::{self, Publisher};
 use support::{
-    Heard, Process, assert_accounted_for, assert_exactly_once, assert_in_good_order, corescope, network,
+    Heard, Process, assert_accounted_for, assert_exactly_once, assert_in_good_order, corescope, network, up,
     wait_for,
 };
 
@@ -41,11 +41,8 @@ fn a_clock_that_jumps_loses_and_doubles_nothing() {
     let Some(clock) = WallClock::new(dir.path()) else { return };
     let data = dir.path().join("data");
     let (port, metrics) = (network::free_port(), network::free_port());
-    let mut command = corescope();
-    command
-        .args(["up", "--listen", "127.0.0.1:0", "--mqtt-listen", &format!("127.0.0.1:{port}")])
-        .args(["--metrics-listen", &format!("127.0.0.1:{metrics}"), "--data"])
-        .arg(&data);
+    let mut command = up(&data, port);
+    command.args(["--metrics-listen", &format!("127.0.0.1:{metrics}")]);
     let mut process = Process::start(clock.apply(&mut command));
     process.line("mqtt://");
     let publisher = Publisher::start(port, "publisher", 1, 200.0);

@@ -6,12 +6,13 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::Duration;
 
 use support::mqtt::Publisher;
 use support::{
     Heard, Mosquitto, Process, assert_accounted_for, assert_exactly_once, assert_in_good_order, corescope,
-    ingestor, network, port_of, wait_for,
+    ingestor, network, port_of, up, wait_for,
 };
 
 fn kills() -> u32 {
@@ -23,66 +24,46 @@ fn moment(round: u32) -> Duration {
     Duration::from_millis(u64::from(round.wrapping_mul(2_654_435_761) % 700) + 20)
 }
 
+/// Kills what `start` started, at all moments, and starts it again, while somebody publishes to the port;
+/// `line` is what a process says once messages can come.
+fn kill_again_and_again(database: &Path, port: u16, line: &str, start: impl Fn() -> Process) {
+    let mut process = start();
+    // Behind a broker: from now on it keeps what comes for this client.
+    process.line(line);
+    let publisher = Publisher::start(port, "publisher", 1, 400.0);
+    for round in 0..kills() {
+        wait_for("somebody to listen", || network::listens(port));
+        std::thread::sleep(moment(round));
+        process.kill();
+        process = start();
+    }
+    process.line(line);
+    let before = publisher.acknowledged();
+    wait_for("messages after the last kill", || publisher.acknowledged() > before + 50);
+    let messages = publisher.finish();
+    assert_exactly_once(database, &messages);
+    assert_eq!(process.stop(), Some(0));
+    assert_in_good_order(database);
+    assert_accounted_for(database);
+}
+
 #[test]
 fn behind_mosquitto_the_ingestor_is_killed_again_and_again() {
     let dir = tempfile::tempdir().unwrap();
     let Some(broker) = Mosquitto::start(dir.path()) else { return };
     let data = dir.path().join("data");
-    let run = || Process::start(ingestor().arg("-data").arg(&data).env("MQTT_BROKER", broker.url()));
-    let mut process = run();
-    // From now on the broker keeps what comes for this client.
-    process.line("connected");
-    let publisher = Publisher::start(broker.port, "publisher", 1, 400.0);
-    for round in 0..kills() {
-        std::thread::sleep(moment(round));
-        process.kill();
-        process = run();
-    }
-    process.line("connected");
-    let messages = publisher.finish();
-    let database = data.join("meshcore.db");
-    assert_exactly_once(&database, &messages);
-    assert_eq!(process.stop(), Some(0));
-    assert_in_good_order(&database);
-    assert_accounted_for(&database);
-    assert!(messages.len() > 100, "{}", messages.len());
+    kill_again_and_again(&data.join("meshcore.db"), broker.port, "connected", || {
+        Process::start(ingestor().arg("-data").arg(&data).env("MQTT_BROKER", broker.url()))
+    });
 }
 
 #[test]
 fn with_its_own_endpoint_the_process_is_killed_again_and_again() {
     let dir = tempfile::tempdir().unwrap();
     let port = network::free_port();
-    let run = || {
-        Process::start(
-            corescope()
-                .args([
-                    "up",
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--mqtt-listen",
-                    &format!("127.0.0.1:{port}"),
-                    "--data",
-                ])
-                .arg(dir.path()),
-        )
-    };
-    let mut process = run();
-    process.line("mqtt://");
-    let publisher = Publisher::start(port, "publisher", 1, 400.0);
-    for round in 0..kills() {
-        wait_for("something to be acknowledged", || network::listens(port));
-        std::thread::sleep(moment(round));
-        process.kill();
-        process = run();
-    }
-    let before = publisher.acknowledged();
-    wait_for("messages after the last kill", || publisher.acknowledged() > before + 50);
-    let messages = publisher.finish();
-    let database = dir.path().join("meshcore.db");
-    assert_exactly_once(&database, &messages);
-    assert_eq!(process.stop(), Some(0));
-    assert_in_good_order(&database);
-    assert_accounted_for(&database);
+    kill_again_and_again(&dir.path().join("meshcore.db"), port, "mqtt://", || {
+        Process::start(&mut up(dir.path(), port))
+    });
 }
 
 #[test]
@@ -109,12 +90,8 @@ fn a_database_locked_by_another_process_only_delays() {
     let dir = tempfile::tempdir().unwrap();
     let port = network::free_port();
     let metrics = network::free_port();
-    let mut process = Process::start(
-        corescope()
-            .args(["up", "--listen", "127.0.0.1:0", "--mqtt-listen", &format!("127.0.0.1:{port}")])
-            .args(["--metrics-listen", &format!("127.0.0.1:{metrics}"), "--data"])
-            .arg(dir.path()),
-    );
+    let mut process =
+        Process::start(up(dir.path(), port).args(["--metrics-listen", &format!("127.0.0.1:{metrics}")]));
     process.line("mqtt://");
     let database = dir.path().join("meshcore.db");
     let publisher = Publisher::start(port, "publisher", 1, 100.0);
@@ -178,20 +155,7 @@ fn a_full_disk_acknowledges_nothing_and_ends_nothing() {
 fn a_stop_in_the_middle_stores_and_answers_what_came() {
     let dir = tempfile::tempdir().unwrap();
     let port = network::free_port();
-    let run = || {
-        Process::start(
-            corescope()
-                .args([
-                    "up",
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--mqtt-listen",
-                    &format!("127.0.0.1:{port}"),
-                    "--data",
-                ])
-                .arg(dir.path()),
-        )
-    };
+    let run = || Process::start(&mut up(dir.path(), port));
     let mut process = run();
     process.line("mqtt://");
     let publisher = Publisher::start(port, "publisher", 1, 2000.0);

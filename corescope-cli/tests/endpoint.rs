@@ -13,18 +13,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 use support::tls::Authority;
-use support::{Heard, Process, corescope, port_of, wait_for};
+use support::{Heard, Process, port_of, wait_for};
 
 const HEARD: Heard = Heard { transmission: 1, observer: 0x5A };
 
 fn up(data: &Path, endpoint: &Value) -> Process {
     std::fs::create_dir_all(data).unwrap();
     std::fs::write(data.join("config.json"), json!({ "endpoint": endpoint }).to_string()).unwrap();
-    Process::start(
-        corescope()
-            .args(["up", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data"])
-            .arg(data),
-    )
+    Process::start(&mut support::up(data, 0))
 }
 
 /// What became of an attempt to publish.

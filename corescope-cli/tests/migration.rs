@@ -10,7 +10,7 @@ use std::time::Duration;
 use corescope_store::write::{Options, Writer};
 use rusqlite::Connection;
 use support::mqtt::Publisher;
-use support::{Process, assert_exactly_once, assert_in_good_order, corescope, network, wait_for};
+use support::{Process, assert_exactly_once, assert_in_good_order, network, up, wait_for};
 
 /// Observations of each transmission.
 const EACH: i64 = 20;
@@ -61,20 +61,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     let file = dir.path().join("meshcore.db");
     old_database(&file, TRANSMISSIONS);
     let port = network::free_port();
-    let run = || {
-        Process::start(
-            corescope()
-                .args([
-                    "up",
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--mqtt-listen",
-                    &format!("127.0.0.1:{port}"),
-                    "--data",
-                ])
-                .arg(dir.path()),
-        )
-    };
+    let run = || Process::start(&mut up(dir.path(), port));
     let publisher = Publisher::start(port, "publisher", 1 << 40, 50.0);
     let one = |sql: &str| -> i64 {
         let database = corescope_store::db::open_read(&file).unwrap();
@@ -128,11 +115,7 @@ fn the_operator_is_told_how_far_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("meshcore.db");
     old_database(&file, 12_000);
-    let mut process = Process::start(
-        corescope()
-            .args(["up", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data"])
-            .arg(dir.path()),
-    );
+    let mut process = Process::start(&mut up(dir.path(), 0));
     let line = process.line("bringing the database up to date");
     assert!(line.contains("idx_observations_") && line.contains("percent=0"), "{line}");
     process.line("this part of the database is up to date");

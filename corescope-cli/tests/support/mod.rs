@@ -138,6 +138,21 @@ pub fn corescope() -> Command {
     program(env!("CARGO_BIN_EXE_corescope-cli"))
 }
 
+/// `up` on addresses of this machine only; its own endpoint on this port, 0 being a free one.
+pub fn up(data: &Path, mqtt_port: u16) -> Command {
+    let mut command = corescope();
+    command.args([
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--mqtt-listen",
+        &format!("127.0.0.1:{mqtt_port}"),
+        "--data",
+    ]);
+    command.arg(data);
+    command
+}
+
 pub fn ingestor() -> Command {
     program(env!("CARGO_BIN_EXE_corescope-ingestor"))
 }
