@@ -27,8 +27,8 @@ pub(crate) fn init(global: &Global) {
 
 /// Takes the configuration's `logLevel`, unless the command line named one.
 pub(crate) fn set_level(global: &Global, configured: Option<&str>) {
-    if let (None, Some(level), Some(handle)) = (&global.log_level, configured, LEVEL.get()) {
-        let _ = handle.reload(filter(Some(level)));
+    if let (None, Some(handle)) = (&global.log_level, LEVEL.get()) {
+        let _ = handle.reload(filter(configured));
     }
 }
 

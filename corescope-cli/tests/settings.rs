@@ -12,7 +12,7 @@ use corescope_decode::encode::{AdvertBuilder, FrameBuilder};
 use corescope_decode::payload::{NodeType, Position};
 use corescope_decode::{ChannelKey, PayloadType, RegionKey, RouteType};
 use serde_json::{Value, json};
-use support::{Process, mqtt, port_of, up, wait_for};
+use support::{Process, mqtt, network, port_of, up, wait_for};
 
 /// Publishes one message at a time and waits for the answer: then it is committed, or refused.
 struct Publisher {
@@ -245,4 +245,52 @@ fn what_may_change_without_a_restart_does() {
     drop(Publisher::connect(port_of(&process.line("mqtt://"))));
     process.line("DEBUG client connected");
     assert_eq!(process.stop(), Some(0));
+}
+
+#[test]
+fn a_read_token_closes_everything_but_the_probes_until_it_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.json");
+    let closed =
+        json!({"readToken": "open-sesame", "apiKey": "a-long-enough-secret", "exposeDiagnostics": false});
+    std::fs::write(&file, closed.to_string()).unwrap();
+    let mut process = Process::start(&mut up(dir.path(), 0));
+    let port = port_of(&process.line("http://"));
+    let status = |path: &str, header: &str| network::request("GET", port, path, header, "").unwrap().0;
+    let token = "Authorization: Bearer open-sesame\r\n";
+    // What a browser sends after it asked for a password.
+    let login = "Authorization: Basic YW55Ym9keTpvcGVuLXNlc2FtZQ==\r\n";
+    let key = "X-API-Key: a-long-enough-secret\r\n";
+    let socket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(status(path, ""), 200, "{path}");
+    }
+    for path in ["/", "/api/stats", "/api/packets", "/api/config/client", "/api/v2/ledger", "/no/such/page"] {
+        assert_eq!(status(path, ""), 401, "{path}");
+        assert_eq!(status(path, "Authorization: Bearer open-sesam\r\n"), 401, "{path}");
+        for header in [token, login, key] {
+            assert_ne!(status(path, header), 401, "{path} {header}");
+        }
+    }
+    for path in ["/ws", "/"] {
+        assert_eq!(status(path, socket), 401, "{path}");
+    }
+    for (path, header, wanted) in [
+        ("/api/perf", token, 403),
+        ("/api/perf/io", token, 403),
+        ("/api/mqtt/status", token, 403),
+        ("/api/perf", key, 200),
+        ("/api/mqtt/status", key, 200),
+        ("/api/stats", token, 200),
+    ] {
+        assert_eq!(status(path, header), wanted, "{path}");
+    }
+    std::fs::write(&file, "{}").unwrap();
+    process.signal("HUP");
+    process.line("configuration read again");
+    for path in ["/api/stats", "/api/perf", "/api/mqtt/status"] {
+        assert_eq!(status(path, ""), 200, "{path}");
+    }
+    assert_eq!(process.stop(), Some(0));
+    assert!(!process.said("open-sesame"));
 }

@@ -51,13 +51,14 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
+pub fn run(args: Args, global: &Global) -> Result<(), Failure> {
     let flags: Vec<Flag> = args
         .port
         .map(|port| Flag { name: "--port", path: "port", text: port.to_string() })
         .into_iter()
         .collect();
     let place = args.place.load(&flags)?;
+    crate::logging::set_level(global, place.config.log_level.as_deref());
     place.log_warnings();
     if let Some(folder) = &args.public
         && !folder.is_dir()
@@ -67,10 +68,10 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
     serving::raise_open_files();
     serving::wait_until_ready(&place.paths.db, Duration::from_secs(args.wait))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&args, &place))
+    runtime.block_on(serve(&args, global, &place))
 }
 
-async fn serve(args: &Args, place: &Place) -> Result<(), Failure> {
+async fn serve(args: &Args, global: &Global, place: &Place) -> Result<(), Failure> {
     let port = if place.config.port == 0 { 3000 } else { place.config.port };
     let listen = args.listen.unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     let clock = args.at.map_or(Clock::Real, Clock::frozen_at);
@@ -89,10 +90,11 @@ async fn serve(args: &Args, place: &Place) -> Result<(), Failure> {
         out.flush()?;
     }
     let state = serving.state.clone();
-    let args = args.place.clone();
+    let (args, global) = (args.place.clone(), global.clone());
     serving::until_stopped(move || match args.load(&[]) {
         Ok(place) => {
             place.log_warnings();
+            crate::logging::set_level(&global, place.config.log_level.as_deref());
             state.set_config(place.config);
             tracing::info!("configuration read again; address, limits and TLS stay as they were");
         }

@@ -90,29 +90,35 @@ impl Key {
 
     /// Whether a running process takes a new value without a restart (on SIGHUP).
     pub fn is_live(&self) -> bool {
-        self.path.starts_with("mqttSources[]")
-            || self.path.starts_with("endpoint.users[]")
-            || matches!(
-                self.path,
-                "observerIATAWhitelist"
-                    | "observerBlacklist"
-                    | "channelKeys"
-                    | "channelKeysPath"
-                    | "channels.commonWords"
-                    | "hashChannels"
-                    | "hashRegions"
-                    | "validateSignatures"
-                    | "geo_filter"
-                    | "foreignAdverts.mode"
-                    | "strict"
-                    | "bridge.storeDirect"
-                    | "clientRxCoverage.enabled"
-                    | "ingest.acceptRaw"
-                    | "logLevel"
-                    | "db.batchMs"
-            )
+        matches!(self.effect, Honoured(_)) && !AT_START.contains(&self.path)
     }
 }
+
+/// Keys that count when the process starts, and not again before the next start.
+const AT_START: &[&str] = &[
+    "port",
+    "dbPath",
+    "https.cert",
+    "https.key",
+    "runtime.maxMemoryMB",
+    "db.vacuumOnStartup",
+    "db.synchronous",
+    "packetStore.maxMemoryMB",
+    "packetStore.retentionHours",
+    "packetStore.hotStartupHours",
+    "ingestBufferSize",
+    "ingest.queueMB",
+    "ready.maxSilenceSec",
+    "ready.minFreeDiskMB",
+    "endpoint.listen",
+    "endpoint.tlsCert",
+    "endpoint.tlsKey",
+    "endpoint.maxConnections",
+    "corsAllowedOrigins",
+    "http.trustedProxies",
+    "http.limits",
+    "compression.gzip",
+];
 
 /// The row of a concrete path such as `mqttSources[2].broker`.
 pub fn find(path: &str) -> Option<&'static Key> {
@@ -150,7 +156,7 @@ pub const KEYS: &[Key] = &[
     key("apiKey", Text, "\"\"", Server, Honoured("X-API-Key of the write and admin routes; empty or weak: they are refused")),
     key("apiKeyFile", Text, "null", Server, Honoured("file that holds the apiKey")),
     key("apiKeys", Map, "{}", Server, Honoured("further keys by name")),
-    key("readToken", Text, "null", Server, Honoured("token that every read must carry; absent: reading is open")),
+    key("readToken", Text, "null", Server, Honoured("token that every read must carry, as a bearer token or the password of a browser's login; absent: reading is open")),
     key("dbPath", Text, "\"data/meshcore.db\"", Both, Honoured("the database")),
     key("logLevel", Text, "\"info\"", Both, Honoured("least important level that is logged: error, warn, info, debug, trace")),
     key("https.cert", Text, "null", Server, Honoured("certificate chain (PEM); HTTPS when key is set too")),
@@ -175,7 +181,7 @@ pub const KEYS: &[Key] = &[
     key("listLimits.channelMessagesMax", Int, "500", Server, Honoured("upper bound of limit= of channel messages")),
     key("listLimits.bulkHealthMax", Int, "200", Server, Honoured("upper bound of limit= of bulk health")),
     key("debugAffinity", Bool, "false", Server, Honoured("debug routes of hop resolution")),
-    key("exposeDiagnostics", Bool, "true", Server, Honoured("whether perf and status pages show details without a key")),
+    key("exposeDiagnostics", Bool, "true", Server, Honoured("false: the pages about performance and brokers need an apiKey")),
     key("ready.maxSilenceSec", Int, "900", Both, Honoured("not ready when no source has delivered for so long; 0: never")),
     key("ready.minFreeDiskMB", Int, "64", Both, Honoured("not ready when the database's disk has less")),
     // Retention
@@ -304,9 +310,9 @@ pub const KEYS: &[Key] = &[
     key("http.limits", Map, "{}", Server, Honoured("limits of connections, bodies and rates")),
     key("compression.gzip", Bool, "null", Server, Honoured("compress answers; absent: on from 1 KiB")),
     key("compression.websocket", Bool, "null", Server, NotNeeded("live events are small and shared; compressing them per client would cost more than it saves")),
-    key("compression.level", Int, "null", Server, Honoured("1 to 9")),
-    key("compression.minSizeBytes", Int, "1024", Server, Honoured("smaller answers are not compressed")),
-    key("compression.contentTypes", TextList, "[]", Server, Honoured("types that are compressed; empty: all text")),
+    key("compression.level", Int, "null", Server, NotNeeded("each encoding has the level that costs about as much as making the answer")),
+    key("compression.minSizeBytes", Int, "1024", Server, NotNeeded("answers are compressed from 1 KiB on")),
+    key("compression.contentTypes", TextList, "[]", Server, NotNeeded("all text is compressed, and nothing else")),
 ];
 
 #[cfg(test)]
@@ -320,6 +326,15 @@ mod tests {
         for no in ["mqttSources[x].broker", "mqttSources.broker", "ports", "por", ""] {
             assert!(find(no).is_none(), "{no}");
         }
+    }
+
+    #[test]
+    fn what_counts_at_the_start_only_is_a_key() {
+        for path in AT_START {
+            assert!(find(path).is_some_and(|key| !key.is_live()), "{path}");
+        }
+        assert!(find("retention.packetDays").unwrap().is_live());
+        assert!(!find("db.load.chunkSize").unwrap().is_live(), "it has no effect at all");
     }
 
     #[test]

@@ -112,12 +112,6 @@ pub struct Config {
     pub presentation: Map<String, Value>,
     /// Compress answers: `None` is the default (on).
     pub compress: Option<bool>,
-    /// 1 to 9.
-    pub compression_level: Option<u8>,
-    /// Smaller answers are not compressed, bytes.
-    pub compression_min_bytes: u64,
-    /// Types that are compressed; empty: all text.
-    pub compression_types: Vec<String>,
 }
 
 /// Certificate and key of HTTPS.
@@ -434,9 +428,6 @@ impl Config {
             http_limits: r.map("http.limits"),
             presentation: PRESENTATION.iter().map(|key| ((*key).to_owned(), r.value(key))).collect(),
             compress: r.value("compression.gzip").as_bool(),
-            compression_level: r.optional("compression.level").filter(|l| *l <= 9).map(|l| l as u8),
-            compression_min_bytes: r.positive("compression.minSizeBytes"),
-            compression_types: r.list("compression.contentTypes"),
         }
     }
 }

@@ -25,6 +25,7 @@ use super::conditional;
 use super::connection::Place;
 use super::hot::{Form, Found, Hot, HotBody};
 use super::path;
+use super::reader;
 use crate::{ApiError, AppState};
 
 const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status");
@@ -72,6 +73,12 @@ impl Edge {
         let begun = Instant::now();
         let client = client_address(peer, request.headers(), &self.state.addresses);
         if let Some(refusal) = self.refuse(client, request.uri(), request.headers()) {
+            return self.finish_plain(refusal, request.headers(), path::is_api(request.uri().path()));
+        }
+        // A preflight carries no login, and tells nothing.
+        if request.method() != Method::OPTIONS
+            && let Some(refusal) = reader::refuse(&self.state, request.uri().path(), request.headers())
+        {
             return self.finish_plain(refusal, request.headers(), path::is_api(request.uri().path()));
         }
         if let Some(response) = self.at_hand(&request, begun) {

@@ -15,6 +15,7 @@ pub mod hot;
 pub mod limit;
 pub mod options;
 mod path;
+mod reader;
 mod stream;
 mod tls;
 
