@@ -115,11 +115,9 @@ fn list(args: &Args, place: &Place) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let db = corescope_store::db::open_read(&place.paths.db).ok();
     for job in Job::ALL {
-        let last: Option<(Option<i64>, i64, Option<String>)> = db.as_ref().and_then(|db| {
-            db.query_row("SELECT finished_at, rows, error FROM cs_jobs WHERE name = ?1", [job.name()], |r| {
-                Ok((r.get(0)?, r.get(1)?, r.get(2)?))
-            })
-            .ok()
+        let last: Option<(Option<i64>, i64, Option<String>, i64)> = db.as_ref().and_then(|db| {
+            let last = "SELECT finished_at, rows, error, longest_hold_ms FROM cs_jobs WHERE name = ?1";
+            db.query_row(last, [job.name()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).ok()
         });
         rows.push((job, last));
     }
@@ -130,7 +128,8 @@ fn list(args: &Args, place: &Place) -> Result<(), Failure> {
                 serde_json::json!({
                     "job": job.name(), "purpose": job.purpose(),
                     "finishedAt": last.as_ref().and_then(|l| l.0).map(corescope_core::time::rfc3339),
-                    "rows": last.as_ref().map(|l| l.1), "error": last.as_ref().and_then(|l| l.2.clone()),
+                    "rows": last.as_ref().map(|l| l.1), "longestHoldMs": last.as_ref().map(|l| l.3),
+                    "error": last.as_ref().and_then(|l| l.2.clone()),
                 })
             })
             .collect();
@@ -139,10 +138,10 @@ fn list(args: &Args, place: &Place) -> Result<(), Failure> {
     }
     for (job, last) in rows {
         println!("{:<18} {}", job.name(), job.purpose());
-        if let Some((finished, rows, error)) = last {
+        if let Some((finished, rows, error, hold)) = last {
             let when = finished.map_or_else(|| "never".to_owned(), corescope_core::time::rfc3339);
             let error = error.map(|e| format!(", failed: {e}")).unwrap_or_default();
-            println!("{:<18}   last {when}, {rows} rows{error}", "");
+            println!("{:<18}   last {when}, {rows} rows, at most {hold} ms at a time{error}", "");
         }
     }
     Ok(())

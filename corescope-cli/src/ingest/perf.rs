@@ -46,6 +46,7 @@ impl Perf {
         }
         drop(parts);
         metrics::histogram!("corescope_writer_hold_seconds", "part" => part).record(hold_ms / 1000.0);
+        metrics::histogram!("corescope_writer_wait_seconds", "part" => part).record(wait_ms / 1000.0);
         if hold_ms > self.slow_ms {
             tracing::warn!(part, hold_ms = hold_ms.round(), "[db-slow-writer] held the writer for long");
         }

@@ -2,11 +2,11 @@
 
 use super::plan::Plan;
 use super::work::{Step, Work};
-use crate::write::{Background, Progress, ProgressLog, WriteError, Writer};
+use crate::write::{Background, ProgressLog, WriteError, Writer};
 
 #[derive(Debug, Default)]
 pub(super) struct Migration {
-    last: Option<Progress>,
+    filled: u64,
     log: ProgressLog,
 }
 
@@ -19,8 +19,9 @@ impl Work for Migration {
             }
             Background::Worked(progress) => {
                 self.log.tell(progress);
-                let last = self.last.replace(progress).filter(|last| last.name == progress.name);
-                Ok(Step::More(progress.done.saturating_sub(last.map_or(0, |last| last.done))))
+                let backfills = writer.backfills();
+                let filled = backfills.transmissions.filled + backfills.paths.filled;
+                Ok(Step::More(filled - std::mem::replace(&mut self.filled, filled).min(filled)))
             }
         }
     }

@@ -73,11 +73,13 @@ fn first_cursor(db: &Connection, oldest: i64) -> rusqlite::Result<i64> {
         db.query_row("SELECT max(last_seen) FROM neighbor_edges", [], |r| r.get(0))?;
     let counted = counted.as_deref().and_then(parse_rfc3339).map_or(oldest, |t| t.max(oldest));
     let before: Option<i64> = db
-        .query_row("SELECT min(id) - 1 FROM observations WHERE timestamp > ?1", [counted], |r| {
-            r.get::<_, Option<i64>>(0)
-        })
-        .optional()?
-        .flatten();
+        // Ids grow with the time of storing: the first by time is as good as found at once.
+        .query_row(
+            "SELECT id - 1 FROM observations WHERE timestamp > ?1 ORDER BY timestamp, id LIMIT 1",
+            [counted],
+            |r| r.get(0),
+        )
+        .optional()?;
     match before {
         Some(cursor) => Ok(cursor),
         None => db.query_row("SELECT COALESCE(max(id), 0) FROM observations", [], |r| r.get(0)),

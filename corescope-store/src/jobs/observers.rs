@@ -34,7 +34,7 @@ impl Work for PruneObservers {
         chunked(writer, "cannot delete metrics of inactive observers", CHUNK, |db, _| {
             db.execute(
                 "DELETE FROM observer_metrics WHERE rowid IN
-                   (SELECT m.rowid FROM observer_metrics m JOIN observers o ON o.id = m.observer_id
+                   (SELECT m.rowid FROM observers o CROSS JOIN observer_metrics m ON m.observer_id = o.id
                      WHERE o.inactive = 1 LIMIT ?1)",
                 params![CHUNK as i64],
             )

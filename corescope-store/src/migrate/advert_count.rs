@@ -20,7 +20,7 @@ pub(super) fn is_needed(db: &Connection) -> rusqlite::Result<bool> {
 /// Counts the adverts of a node that are there, as the original does. Whether that changed its row.
 pub(super) fn count(db: &Connection, table: &str, key: &str) -> rusqlite::Result<bool> {
     let adverts: i64 = db
-        .prepare_cached("SELECT count(*) FROM transmissions WHERE from_pubkey = ?1 AND payload_type = 4")?
+        .prepare_cached("SELECT count(*) FROM transmissions WHERE from_pubkey = ?1 AND +payload_type = 4")?
         .query_row([key], |r| r.get(0))?;
     let changed = db
         .prepare_cached(&format!(

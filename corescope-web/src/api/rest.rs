@@ -43,12 +43,12 @@ impl Rest {
     /// For the files of this installation.
     pub(crate) fn new(paths: &Paths) -> Self {
         let named = std::env::var_os("CORESCOPE_INGESTOR_STATS").is_some_and(|path| !path.is_empty());
-        let old = (!named).then(|| PathBuf::from(OLD_STATS));
+        let foreign = (!named).then(|| PathBuf::from(OLD_STATS));
         let reader = Arc::new(Reader::new(&paths.db));
         Self {
             whole: Whole::new(reader.clone()),
             reader,
-            stats_file: StatsFile::new(std::iter::once(paths.stats.clone()).chain(old).collect()),
+            stats_file: StatsFile::new(paths.stats.clone(), foreign),
             sampler: Sampler::default(),
             adverts: AdvertCache::default(),
             catalogue: Catalogue::default(),

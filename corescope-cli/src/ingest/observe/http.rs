@@ -51,45 +51,10 @@ pub fn recorder() -> PrometheusHandle {
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("counters are recorded elsewhere already; /metrics stays empty");
             }
-            describe();
+            super::figures::describe();
             handle
         })
         .clone()
-}
-
-fn describe() {
-    metrics::describe_counter!(
-        "corescope_messages_total",
-        "Messages that came to the writer, by source, result and reason"
-    );
-    metrics::describe_counter!(
-        "corescope_refused_total",
-        "Messages refused before the writer, by source, result and reason"
-    );
-    metrics::describe_counter!(
-        "corescope_odd_messages_total",
-        "Messages that were used although something was odd"
-    );
-    metrics::describe_counter!(
-        "corescope_write_errors_total",
-        "Batches that could not be committed at the first try"
-    );
-    metrics::describe_gauge!(
-        "corescope_completeness_ratio",
-        "Share of what the observers of a source heard in the newest full hour that arrived"
-    );
-    metrics::describe_counter!("corescope_source_connects_total", "Connections made to a source");
-    metrics::describe_counter!("corescope_source_failures_total", "Connections lost or not made");
-    metrics::describe_counter!("corescope_source_silences_total", "Times a connected source fell silent");
-    metrics::describe_gauge!("corescope_source_connected", "1 while the connection to a source stands");
-    metrics::describe_gauge!("corescope_queue_messages", "Messages that are received and not committed");
-    metrics::describe_gauge!("corescope_queue_bytes", "Their bytes");
-    metrics::describe_counter!("corescope_queue_waits_total", "Times a source had to wait for room");
-    metrics::describe_histogram!(
-        "corescope_batch_seconds",
-        "Time from the start of a transaction to its commit"
-    );
-    metrics::describe_histogram!("corescope_batch_messages", "Messages in a batch");
 }
 
 /// What the listener asks the process.

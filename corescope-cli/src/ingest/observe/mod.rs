@@ -1,5 +1,6 @@
 //! What others may see of intake: metrics, health, and the stats file.
 
+mod figures;
 mod http;
 mod readiness;
 mod stats;

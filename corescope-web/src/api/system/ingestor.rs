@@ -1,7 +1,7 @@
 //! The statistics file that the ingestor writes each second, and what of it is shown.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -243,14 +243,16 @@ pub struct Queue {
 /// Reads the statistics file, at most twice a second however many ask.
 #[derive(Debug)]
 pub struct StatsFile {
-    candidates: Vec<PathBuf>,
+    own: PathBuf,
+    foreign: Option<PathBuf>,
     read: Mutex<Option<(Instant, Option<Arc<IngestorStats>>)>>,
 }
 
 impl StatsFile {
-    /// A reader of the first of `candidates` that exists.
-    pub fn new(candidates: Vec<PathBuf>) -> Self {
-        Self { candidates, read: Mutex::default() }
+    /// A reader of the file of this installation's ingestor; without one, of `foreign`, which any other program may
+    /// have left: it counts only while somebody writes it.
+    pub fn new(own: PathBuf, foreign: Option<PathBuf>) -> Self {
+        Self { own, foreign, read: Mutex::default() }
     }
 
     /// What the file says now; `None` when there is none, or it cannot be read as one.
@@ -261,13 +263,21 @@ impl StatsFile {
         {
             return stats.clone();
         }
-        let stats = self.candidates.iter().find_map(load).map(Arc::new);
+        let foreign = self.foreign.as_ref().filter(|path| is_written_now(path));
+        let stats = load(&self.own).or_else(|| load(foreign?)).map(Arc::new);
         *read = Some((Instant::now(), stats.clone()));
         stats
     }
 }
 
-fn load(path: &PathBuf) -> Option<IngestorStats> {
+/// Whether a file was written within the last minute.
+fn is_written_now(path: &Path) -> bool {
+    let modified = std::fs::metadata(path).and_then(|about| about.modified());
+    // A time to come is a clock that was set back.
+    modified.is_ok_and(|at| at.elapsed().map_or(true, |age| age < Duration::from_mins(1)))
+}
+
+fn load(path: &Path) -> Option<IngestorStats> {
     use std::io::Read;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).ok()?;
@@ -335,13 +345,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (bad, good) = (dir.path().join("bad.json"), dir.path().join("good.json"));
         std::fs::write(&bad, "{").unwrap();
-        assert!(StatsFile::new(vec![dir.path().join("none"), bad.clone()]).get().is_none());
+        assert!(StatsFile::new(dir.path().join("none"), Some(bad.clone())).get().is_none());
         std::fs::write(
             &good,
             r#"{"sampledAt":"2026-01-01T00:00:00Z","tx_inserted":7,"backfillUpdates":{"a":1},"future":[]}"#,
         )
         .unwrap();
-        let stats = StatsFile::new(vec![bad, good]).get().unwrap();
+        let stats = StatsFile::new(bad.clone(), Some(good.clone())).get().unwrap();
         assert_eq!((stats.tx_inserted, stats.backfill_updates["a"]), (7, 1));
+        // What another program left and writes no more says nothing about ours.
+        let long_ago = std::time::SystemTime::now() - Duration::from_mins(2);
+        std::fs::File::options().write(true).open(&good).unwrap().set_modified(long_ago).unwrap();
+        assert!(StatsFile::new(bad, Some(good.clone())).get().is_none());
+        assert!(StatsFile::new(good, None).get().is_some(), "our own is judged by those who read it");
     }
 }
