@@ -136,7 +136,7 @@ mod tests {
                     continue;
                 }
                 for literal in text.split("\"corescope_").skip(1) {
-                    let name = literal.split('"').next().unwrap_or_default();
+                    let name = literal.split(['"', '{']).next().unwrap_or_default();
                     counted.insert(format!("corescope_{name}"));
                 }
             }
