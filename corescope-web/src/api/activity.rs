@@ -25,7 +25,7 @@ impl Activity {
     pub(crate) fn of(data: &Snapshot, now: i64) -> Self {
         let (hour, day) = (now - HOUR, now - DAY);
         // The counters know the day by the second, unless the clock stands far before the newest reception.
-        let counted = data.newest() - day <= COUNTED;
+        let counted = data.newest().saturating_sub(day) <= COUNTED;
         let last_day = if counted { data.counters().observations_since(day - 1) } else { 0 };
         let mut out = Self { last_day, ..Self::default() };
         let since = if counted { hour } else { day };
