@@ -24,6 +24,10 @@ impl Probe for ServerProbe {
         store(&self.state.store);
     }
 
+    fn more(&self) -> String {
+        String::new()
+    }
+
     fn reasons(&self) -> Vec<String> {
         self.state.reasons()
     }
@@ -59,6 +63,10 @@ impl Probe for BothProbe {
     fn refresh(&self) {
         self.intake.refresh();
         self.server.refresh();
+    }
+
+    fn more(&self) -> String {
+        self.intake.more() + &self.server.more()
     }
 
     fn reasons(&self) -> Vec<String> {

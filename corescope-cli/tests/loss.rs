@@ -10,7 +10,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use corescope_store::write::{Accepted, Message, ObserverMark, Options, StatusMessage, Writer};
+use corescope_store::write::{
+    Accepted, Message, ObserverMark, Options, PacketMessage, StatusMessage, Writer,
+};
 use serde_json::Value;
 use support::proxy::Wire;
 use support::{
@@ -266,6 +268,75 @@ fn a_wire_that_is_cut_doubles_what_was_not_answered_and_loses_nothing_of_quality
     assert_missing(&data, page, since, &mut careful, sent + 40, sent + 10);
     assert_eq!(process.stop(), Some(0));
     assert_in_good_order(&database);
+}
+
+#[test]
+fn how_complete_an_hour_was_is_told_wherever_somebody_looks() {
+    const HOUR: i64 = 3_600;
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("meshcore.db");
+    // Two observers hear the same sixty packets an hour; in the newest full hour one of them hears every other.
+    let last = (now() - 360) / HOUR * HOUR;
+    let mut writer = Writer::open(&database, Options::default()).unwrap();
+    for hour in 1..=6 {
+        let start = last - hour * HOUR;
+        let message = |minute: i64, observer: u8| {
+            let heard = Heard { transmission: (hour * 60 + minute).unsigned_abs(), observer };
+            Accepted {
+                source: "endpoint".into(),
+                received_at_ms: (start + minute * 60) * 1000,
+                observer: Some(ObserverMark { id: heard.observer_id(), ..ObserverMark::default() }),
+                message: Message::Packet(PacketMessage { raw_hex: heard.raw(), ..PacketMessage::default() }),
+            }
+        };
+        let heard = (0..60).flat_map(|minute| {
+            let is_lost = hour == 1 && minute % 2 == 1;
+            [Some(message(minute, 2)), (!is_lost).then(|| message(minute, OBSERVER))]
+        });
+        writer.batch(&heard.flatten().collect::<Vec<_>>()).unwrap();
+    }
+    writer.close().unwrap();
+    let metrics = network::free_port();
+    let mut process = Process::start(
+        corescope()
+            .args(["up", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0"])
+            .args(["--metrics-listen", &format!("127.0.0.1:{metrics}"), "--data"])
+            .arg(dir.path()),
+    );
+    let page = port_of(&process.line("http://"));
+    let done = corescope().args(["maintain", "completeness", "--data"]).arg(dir.path()).status().unwrap();
+    assert!(done.success());
+    let (_, body) = network::get(page, "/api/v2/ledger").unwrap();
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    let hour = corescope_core::time::rfc3339(last - HOUR);
+    let rows = answer["completeness"].as_array().unwrap();
+    let row = |observer: u8| {
+        let id = Heard { transmission: 0, observer }.observer_id();
+        rows.iter().find(|row| row["hour"] == hour.as_str() && row["observer"] == id.as_str()).unwrap()
+    };
+    let lossy = row(OBSERVER);
+    assert_eq!((lossy["received"].as_i64(), lossy["expected"].as_i64()), (Some(30), Some(60)), "{lossy}");
+    assert_eq!(
+        (lossy["basis"].as_str(), lossy["covered"].as_i64()),
+        (Some("neighbours"), Some(HOUR)),
+        "{lossy}"
+    );
+    assert_eq!(lossy["evidence"]["neighbours"]["peers"], 1, "{lossy}");
+    assert_eq!(row(2)["ratio"], 1.0);
+    let series =
+        format!("corescope_observer_completeness_ratio{{observer=\"{}\"}} 0.5", heard(0).observer_id());
+    wait_for("the observer to be told to a monitor", || {
+        network::get(metrics, "/metrics").is_some_and(|(_, body)| {
+            body.contains(&series) && body.contains(r#"corescope_completeness_ratio{source="endpoint"} 0.75"#)
+        })
+    });
+    wait_for("the source to be told with its status", || {
+        let Some((_, body)) = network::get(page, "/api/mqtt/status") else { return false };
+        let status: Value = serde_json::from_str(&body).unwrap();
+        let source = status["sources"].as_array().unwrap().iter().find(|s| s["name"] == "endpoint").cloned();
+        source.is_some_and(|source| source["completeness"]["ratio"] == 0.75)
+    });
+    assert_eq!(process.stop(), Some(0));
 }
 
 #[test]

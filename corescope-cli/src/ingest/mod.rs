@@ -37,5 +37,5 @@ pub use queue::{Closed, Intake, Item, Level, Work};
 pub use receipt::{Ack, AckInbox, AckLine, Receipt, ack_line};
 pub use shared::{Heard, Shared};
 pub use sources::{Changes, Roster};
-pub use upkeep::JobView;
+pub use upkeep::{JobView, MOST_TOLD};
 pub use writing::WriterDesk;

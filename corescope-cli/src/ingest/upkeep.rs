@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use corescope_store::db;
 use corescope_store::jobs::{COMPLETENESS_SUMMARY, Job, JobStatus, Jobs, Next, Now, Plan};
+use corescope_store::lookup::least_complete;
 use corescope_store::write::Writer;
 use serde_json::Value;
 
@@ -25,6 +27,9 @@ pub struct Upkeep {
 fn now() -> Now {
     Now { unix: now_ms().div_euclid(1000), steady: steady_ms().div_euclid(1000) }
 }
+
+/// Observers whose completeness is told one by one, the least complete first.
+pub const MOST_TOLD: u32 = 1_000;
 
 /// What can be seen of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,15 +87,17 @@ impl Upkeep {
         }
     }
 
-    /// By source, how complete the newest full hour is; `None` when that is known already.
-    pub fn new_completeness(&mut self, writer: &Writer) -> Option<Value> {
+    /// How complete the newest full hour is, by source and of the least complete observers; `None` when that is known
+    /// already.
+    pub fn new_completeness(&mut self, writer: &Writer) -> Option<(Value, Vec<(String, f64)>)> {
         let runs = self.jobs.status().get(&Job::Completeness).map_or(0, |status| status.runs);
         if runs == self.estimates {
             return None;
         }
         self.estimates = runs;
         let text = writer.state(COMPLETENESS_SUMMARY).ok().flatten()?;
-        serde_json::from_str(&text).ok()
+        let observers = db::open_read(writer.path()).ok().and_then(|c| least_complete(&c, MOST_TOLD).ok());
+        Some((serde_json::from_str(&text).ok()?, observers.unwrap_or_default()))
     }
 
     /// Every job that has run or runs.

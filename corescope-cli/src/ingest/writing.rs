@@ -54,6 +54,8 @@ pub struct WriterDesk {
     jobs: Mutex<Vec<JobView>>,
     /// How complete the newest full hour is, by source.
     completeness: Mutex<Value>,
+    /// The least complete observers of that hour.
+    least_complete: Mutex<Vec<(String, f64)>>,
     /// How long the parts of the writer hold it.
     pub perf: Perf,
     /// What became of every committed message, by source.
@@ -80,6 +82,11 @@ impl WriterDesk {
     /// By source, how complete the newest full hour is; null while nothing is known.
     pub fn completeness(&self) -> Value {
         lock(&self.completeness).clone()
+    }
+
+    /// The least complete observers of the newest full hour.
+    pub fn least_complete(&self) -> Vec<(String, f64)> {
+        lock(&self.least_complete).clone()
     }
 
     /// Totals of the writer.
@@ -202,8 +209,9 @@ impl Writing {
             }
             more_to_do = self.upkeep.step(&mut self.writer, &self.desk.perf);
             *lock(&self.desk.jobs) = self.upkeep.view();
-            if let Some(known) = self.upkeep.new_completeness(&self.writer) {
-                *lock(&self.desk.completeness) = known;
+            if let Some((sources, observers)) = self.upkeep.new_completeness(&self.writer) {
+                *lock(&self.desk.completeness) = sources;
+                *lock(&self.desk.least_complete) = observers;
             }
             *lock(&self.desk.written) = self.writer.counters();
             *lock(&self.desk.backfills) = self.writer.backfills();

@@ -8,8 +8,6 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use corescope_core::config::printable;
-use corescope_store::db;
-use corescope_store::lookup::least_complete;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -23,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::{Observed, readiness};
+use crate::ingest::MOST_TOLD;
 use crate::ingest::clock::now_ms;
 use crate::{Exit, Failure};
 
@@ -63,9 +62,7 @@ pub trait Probe: Send + Sync + 'static {
     fn refresh(&self);
 
     /// Figures whose labels come from outside, as text: the recorder would keep each series for ever.
-    fn more(&self) -> String {
-        String::new()
-    }
+    fn more(&self) -> String;
 
     /// Why the process does not do its work; empty when it does.
     fn reasons(&self) -> Vec<String>;
@@ -77,8 +74,7 @@ impl Probe for Observed {
     }
 
     fn more(&self) -> String {
-        let known = db::open_read(&self.database).ok().and_then(|c| least_complete(&c, OBSERVERS).ok());
-        completeness_text(&known.unwrap_or_default())
+        completeness_text(&self.desk.least_complete())
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -192,15 +188,12 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Full<B
     response
 }
 
-/// Observers that are told one by one, the least complete first.
-const OBSERVERS: u32 = 1_000;
-
 fn completeness_text(observers: &[(String, f64)]) -> String {
     let name = "corescope_observer_completeness_ratio";
     let mut out = String::new();
     if !observers.is_empty() {
         out = format!(
-            "# HELP {name} Share of what an observer heard in the newest full hour that arrived; the {OBSERVERS} least complete\n\
+            "# HELP {name} Share of what an observer heard in the newest full hour that arrived; the {MOST_TOLD} least complete\n\
              # TYPE {name} gauge\n"
         );
     }

@@ -201,8 +201,7 @@ fn rate(folder: &Path, messages: &[(String, String)]) -> Result<f64> {
     Client::connect(broker.port, "publisher", false)?.publish_all(messages, 1000)?;
     let begun = Instant::now();
     let subject = Subject::start(&broker, folder, None)?;
-    let all = messages.len() as u64;
-    subject.wait("every message to be committed", || subject.committed() >= all)?;
+    subject.wait_for_committed(messages.len())?;
     let rate = messages.len() as f64 / begun.elapsed().as_secs_f64();
     subject.stop()?;
     Ok(rate)
@@ -214,8 +213,6 @@ fn latencies(folder: &Path, seconds: u64) -> Result<Vec<f64>> {
     let subject = Subject::start(&broker, folder, None)?;
     let messages = messages(usize::try_from(seconds * 100)?, HEARD_BY, 3);
     let mut publisher = Client::connect(broker.port, "publisher", false)?;
-    let connection = subject.read()?;
-    let mut count = connection.prepare("SELECT COALESCE(MAX(id), 0) FROM observations")?;
     let (mut sent, mut latencies) = (Vec::with_capacity(messages.len()), Vec::new());
     let begun = Instant::now();
     while latencies.len() < messages.len() {
@@ -224,7 +221,7 @@ fn latencies(folder: &Path, seconds: u64) -> Result<Vec<f64>> {
             publisher.publish(messages.get(sent.len()), sent.len())?;
             sent.push(Instant::now());
         }
-        let committed: i64 = count.query_row([], |row| row.get(0))?;
+        let committed = subject.committed()?;
         while latencies.len() < usize::try_from(committed)? {
             let Some(at) = sent.get(latencies.len()) else { break };
             latencies.push(at.elapsed().as_secs_f64() * 1000.0);
@@ -249,8 +246,7 @@ fn written(folder: &Path, per_second: u64, seconds: u64, batch_ms: Option<u64>) 
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
         publisher.publish(Some(message), number)?;
     }
-    let all = messages.len() as u64;
-    subject.wait("every message to be committed", || subject.committed() >= all)?;
+    subject.wait_for_committed(messages.len())?;
     let bytes = subject.written_bytes()?.checked_sub(before).context("the counter went back")?;
     subject.stop()?;
     Ok(bytes as f64 / messages.len() as f64)

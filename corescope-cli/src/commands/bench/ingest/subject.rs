@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,12 @@ use super::broker::{Broker, free_port};
 pub(super) struct Subject {
     child: Child,
     metrics: u16,
-    pub(super) database: PathBuf,
+    /// Sees each commit at once; there once the ingestor is connected.
+    reader: Option<Connection>,
 }
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Subject {
     /// Starts it on a folder and waits until it is connected.
@@ -36,22 +40,34 @@ impl Subject {
             command.env("CORESCOPE_DB__BATCHMS", ms.to_string());
         }
         let child = command.spawn().context("cannot start the ingestor")?;
-        let subject = Self { child, metrics, database: folder.join("meshcore.db") };
-        subject
-            .wait("the ingestor to connect", || subject.metric("corescope_source_connected") == Some(1.0))?;
+        let mut subject = Self { child, metrics, reader: None };
+        subject.wait_until_connected()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        subject.reader = Some(Connection::open_with_flags(folder.join("meshcore.db"), flags)?);
         Ok(subject)
     }
 
-    /// Observations that it has committed.
-    pub(super) fn committed(&self) -> u64 {
-        self.metric("corescope_observations_total").unwrap_or_default() as u64
+    /// Observations that it has committed, as another connection sees them: asking costs the ingestor nothing.
+    pub(super) fn committed(&self) -> Result<u64> {
+        let reader = self.reader.as_ref().context("the ingestor is not connected")?;
+        let mut newest = reader.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM observations")?;
+        Ok(newest.query_row([], |r| r.get::<_, i64>(0))?.unsigned_abs())
     }
 
-    /// Waits for something, at most two minutes.
-    pub(super) fn wait(&self, what: &str, done: impl Fn() -> bool) -> Result<()> {
+    /// Waits until so many observations are committed.
+    pub(super) fn wait_for_committed(&self, count: usize) -> Result<()> {
         let begun = Instant::now();
-        while !done() {
-            ensure!(begun.elapsed() < Duration::from_mins(2), "waited two minutes for {what}");
+        while self.committed()? < count as u64 {
+            ensure!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {count} messages to be committed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn wait_until_connected(&self) -> Result<()> {
+        let begun = Instant::now();
+        while self.metric("corescope_source_connected") != Some(1.0) {
+            ensure!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for the ingestor to connect");
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
@@ -63,12 +79,6 @@ impl Subject {
             .context("the process counters of /proc are needed")?;
         let line = text.lines().find_map(|line| line.strip_prefix("write_bytes:"));
         line.and_then(|number| number.trim().parse().ok()).context("no write_bytes in /proc/…/io")
-    }
-
-    /// A connection that sees each commit at once.
-    pub(super) fn read(&self) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Ok(Connection::open_with_flags(&self.database, flags)?)
     }
 
     /// SIGTERM, and waits for the end.
