@@ -51,12 +51,14 @@ impl HmacKey {
     fn outer(&self, inner: &[u32; 8]) -> [u8; 2] {
         // The outer message is always 32 bytes after the 64 of the key: one block of one shape.
         let mut block = [0_u8; 64];
-        for (place, pair) in block.chunks_exact_mut(8).zip(inner.chunks_exact(2)) {
-            // Two words at a time: the compression loads sixteen bytes at once, and waits for each
-            // smaller store before it.
-            let words = u64::from(pair[0]) << 32 | u64::from(pair[1]);
-            place.copy_from_slice(&words.to_be_bytes());
-        }
+        // Two words at a time: the compression loads sixteen bytes at once, and waits for each
+        // smaller store before it.
+        let [a, b, c, d, e, f, g, h] = *inner;
+        let pair = |first: u32, second: u32| (u64::from(first) << 32 | u64::from(second)).to_be_bytes();
+        block[..8].copy_from_slice(&pair(a, b));
+        block[8..16].copy_from_slice(&pair(c, d));
+        block[16..24].copy_from_slice(&pair(e, f));
+        block[24..32].copy_from_slice(&pair(g, h));
         block[32..40].copy_from_slice(&(0x80_u64 << 56).to_be_bytes());
         block[56..].copy_from_slice(&(8 * (64 + 32_u64)).to_be_bytes());
         let mut outer = self.outer;

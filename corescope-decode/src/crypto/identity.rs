@@ -122,7 +122,8 @@ pub fn verify_advert(advert: &Advert<'_>) -> bool {
 }
 
 /// The same for many at once, which takes about half the time of one by one when all are valid. The
-/// answers are in the order of `adverts`.
+/// answers are in the order of `adverts`. Only a key's owner can make a signature that one of the two
+/// ways takes and the other does not (RFC 8032 allows both).
 pub fn verify_adverts(adverts: &[Advert<'_>]) -> Vec<bool> {
     let mut answers = Vec::with_capacity(adverts.len());
     // One bad signature makes its batch be checked one by one, so batches are small.

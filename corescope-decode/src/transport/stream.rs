@@ -67,19 +67,15 @@ impl StreamDecoder {
                 self.len = usize::from(byte);
                 self.state = State::LenHigh(direction);
             }
-            State::LenHigh(direction) => {
-                self.len |= usize::from(byte) << 8;
-                self.filled = 0;
-                if self.len == 0 {
-                    self.state = State::Mark;
-                } else if self.len > MAX_BODY {
-                    // No radio sends that: the mark was noise. The length may hold the next one.
-                    self.skipped += 3;
-                    self.state = State::Mark;
-                } else {
+            State::LenHigh(direction) => match self.len | usize::from(byte) << 8 {
+                0 => self.state = State::Mark,
+                len @ ..=MAX_BODY => {
+                    self.len = len;
+                    self.filled = 0;
                     self.state = State::Body(direction);
                 }
-            }
+                _ => self.take_back(byte),
+            },
             State::Body(direction) => {
                 if let Some(place) = self.body.get_mut(self.filled) {
                     *place = byte;
@@ -93,6 +89,19 @@ impl StreamDecoder {
             }
         }
         None
+    }
+
+    /// No radio sends so long a message: its mark was noise, and the two bytes of its length may
+    /// hold the true one.
+    fn take_back(&mut self, high: u8) {
+        self.skipped += 1;
+        self.begin(self.len as u8);
+        if let State::LenLow(direction) = self.state {
+            self.len = usize::from(high);
+            self.state = State::LenHigh(direction);
+        } else {
+            self.begin(high);
+        }
     }
 
     fn begin(&mut self, byte: u8) {
@@ -141,5 +150,12 @@ mod tests {
     fn a_length_that_no_radio_sends_does_not_swallow_the_stream() {
         let (found, skipped) = bodies(b">\xff\xff>\x01\x00a");
         assert_eq!((found, skipped), (alloc::vec![b"a".to_vec()], 3));
+    }
+
+    #[test]
+    fn a_mark_that_noise_made_does_not_hide_the_one_behind_it() {
+        for (stream, noise) in [(&b"x>>\x01\x00a"[..], 2), (b"<\xff>\x01\x00a", 2), (b">><>\x01\x00a", 3)] {
+            assert_eq!(bodies(stream), (alloc::vec![b"a".to_vec()], noise), "{stream:?}");
+        }
     }
 }
