@@ -480,13 +480,29 @@ fn the_ceiling_keeps_the_newest() {
     let late = answers.by_id(&s, 1).expect("a row").expect("there");
     assert_eq!(Transmission::from(&*late).observation_count(), 3);
     assert_eq!(total(&Query::default()), 12_000);
+    // One that was heard again stands among the newest, and in a window where nothing else outside memory is.
+    db.execute(
+        "INSERT INTO observations (transmission_id, observer_idx, timestamp) VALUES (3, 1, ?1)",
+        [BEGIN + 50_000],
+    )
+    .expect("a row");
+    insert(&db, 12_001, 12_002, 1);
+    until(&store, "the next row", |s| s.by_id(12_001).is_some());
+    let s = store.snapshot();
+    let ids = |query: &Query| -> Vec<i64> {
+        let rows = answers.query(&s, query, None).expect("an answer").rows;
+        rows.iter().map(|row| Transmission::from(&**row).id()).collect()
+    };
+    let newest = Query { order: Order::Latest, limit: 3, ..Query::default() };
+    assert_eq!(ids(&newest), [3, 12_001, 12_000]);
+    assert_eq!(ids(&Query { since: Some(BEGIN + 12_000), ..newest }), [3, 12_001]);
     db.execute_batch(
         "BEGIN; DELETE FROM observations WHERE transmission_id = 2; DELETE FROM transmissions WHERE id = 2;
          INSERT INTO cs_changes (kind, id) VALUES ('removed', 2); COMMIT",
     )
     .expect("a removal");
     until(&store, "the removal", |s| {
-        answers.query(s, &Query::default(), None).is_ok_and(|answer| answer.total == 11_999)
+        answers.query(s, &Query::default(), None).is_ok_and(|answer| answer.total == 12_000)
     });
 }
 
@@ -508,6 +524,17 @@ fn memory_reaches_back_as_far_as_it_is_told() {
     let everywhere = whole.query(&s, &window, None).expect("an answer").total;
     assert_eq!(s.query(&window).total, everywhere);
     drop(follower);
+    // A snapshot of it is used as long as memory may not reach further back.
+    let file = place.path.with_extension("snapshot");
+    let with_file = |retention| Options { retention, snapshot: Some(file.clone()), ..quick() };
+    let keep = options().retention;
+    for (retention, expected) in [(keep, 11_999), (keep, s.transmission_count()), (None, 11_999)] {
+        let store = Store::new();
+        let follower = tail::follow(&place.path, store.clone(), with_file(retention)).expect("a follower");
+        until(&store, "a load with a snapshot file", complete);
+        assert_eq!(store.snapshot().loading().expected, expected, "{retention:?}");
+        drop(follower);
+    }
     // Newer rows push older ones out, in the time of a look at the graph.
     insert(&db, 12_000, 30_000, 1);
     let store = Store::new();

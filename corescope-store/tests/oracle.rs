@@ -2,8 +2,13 @@
 
 mod common;
 
-use common::{Pair, query, read_all, step};
-use corescope_store::memory::{Activity, Counters, Order, Query, Snapshot};
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{Oracle, Pair, query, read_all, step};
+use corescope_store::lookup::Reader;
+use corescope_store::memory::{Activity, Counters, Order, Query, Score, Snapshot, Transmission};
+use corescope_store::tail::Whole;
 use proptest::prelude::*;
 
 /// Answers must be the same however the rows are kept.
@@ -29,6 +34,67 @@ fn check(pair: &Pair, queries: &[Query]) -> Result<(), TestCaseError> {
     prop_assert!(snapshot.by_id(-1).is_none() && snapshot.by_hash("nothing").is_none());
     prop_assert!(snapshot.observation_by_id(-1).is_none());
     aggregates_agree(&snapshot)
+}
+
+/// The rows as a database holds them.
+fn write_all(path: &Path, oracle: &Oracle) {
+    let db = rusqlite::Connection::open(path).expect("a database");
+    db.execute_batch(
+        "PRAGMA synchronous = OFF;
+         CREATE TABLE transmissions (id INTEGER PRIMARY KEY, raw_hex TEXT, hash TEXT, first_seen TEXT, last_seen INTEGER,
+           route_type INTEGER, payload_type INTEGER, payload_version INTEGER, decoded_json TEXT, from_pubkey TEXT,
+           channel_hash TEXT, scope_name TEXT);
+         CREATE TABLE observations (id INTEGER PRIMARY KEY, transmission_id INTEGER, observer_idx INTEGER, direction TEXT,
+           snr REAL, rssi REAL, score, path_json TEXT, timestamp INTEGER, resolved_path TEXT, raw_hex TEXT);
+         BEGIN",
+    )
+    .expect("tables");
+    for (tx, list) in oracle.rows.values() {
+        db.prepare_cached(
+            "INSERT INTO transmissions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )
+        .expect("sql")
+        .execute(rusqlite::params![
+            tx.id,
+            tx.raw_hex,
+            tx.hash,
+            tx.first_seen,
+            tx.last_seen,
+            tx.route_type,
+            tx.payload_type,
+            tx.payload_version,
+            tx.decoded_json,
+            tx.from_pubkey,
+            tx.channel_hash,
+            tx.scope_name
+        ])
+        .expect("a row");
+        for o in list.values() {
+            let score = o.score.map(|score| match score {
+                Score::Integer(value) => rusqlite::types::Value::Integer(value),
+                Score::Real(value) => rusqlite::types::Value::Real(value),
+            });
+            db.prepare_cached(
+                "INSERT INTO observations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )
+            .expect("sql")
+            .execute(rusqlite::params![
+                o.id,
+                o.transmission_id,
+                o.observer,
+                o.direction,
+                o.snr,
+                o.rssi,
+                score,
+                o.path_json,
+                o.timestamp,
+                o.resolved_path,
+                o.raw_hex
+            ])
+            .expect("a row");
+        }
+    }
+    db.execute_batch("COMMIT").expect("commit");
 }
 
 fn aggregates_agree(snapshot: &Snapshot) -> Result<(), TestCaseError> {
@@ -83,6 +149,40 @@ proptest! {
         check(&pair, &queries)?;
         while pair.store.compact() {}
         check(&pair, &queries)?;
+    }
+
+    #[test]
+    fn what_memory_lacks_is_answered_from_the_database(
+        before in prop::collection::vec(step(), 1..8),
+        after in prop::collection::vec(step(), 0..8),
+        queries in prop::collection::vec(query(), 12),
+    ) {
+        let mut pair = Pair::new();
+        for step in before {
+            pair.apply(step);
+        }
+        pair.store.pack();
+        for step in after {
+            pair.apply(step);
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("mesh.db");
+        write_all(&path, &pair.oracle);
+        // All that is packed goes; what came later stays.
+        pair.store.set_budget(Some(0));
+        let snapshot = pair.store.snapshot();
+        let mut kept = pair.oracle.clone();
+        kept.rows.retain(|id, _| *id >= snapshot.floor());
+        prop_assert_eq!(&read_all(&snapshot), &kept);
+        let whole = Whole::new(Arc::new(Reader::new(path)));
+        for query in &queries {
+            let page = snapshot.query(query);
+            let ids: Vec<i64> = page.rows.iter().map(|t| t.id()).collect();
+            prop_assert_eq!((page.total, ids), kept.query(query, &snapshot), "kept: {:?}", query);
+            let answer = whole.query(&snapshot, query, None).expect("an answer");
+            let ids: Vec<i64> = answer.rows.iter().map(|t| Transmission::from(&**t).id()).collect();
+            prop_assert_eq!((answer.total, ids), pair.oracle.query(query, &snapshot), "whole: {:?}", query);
+        }
     }
 
     #[test]

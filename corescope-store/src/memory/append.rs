@@ -99,7 +99,7 @@ impl<'s> Append<'s> {
             Seat::BelowFloor => {
                 self.outcome.below_floor += 1;
                 self.next.outside.changes += 1;
-                self.next.outside.latest = self.next.outside.latest.max(owned.latest);
+                self.next.outside.heard(row.id, owned.latest);
             }
             Seat::Free(at) => {
                 self.touch(row.id, |_| None);
@@ -142,7 +142,7 @@ impl<'s> Append<'s> {
         let put = match self.seat(id) {
             Seat::BelowFloor => {
                 self.outcome.below_floor += 1;
-                self.next.outside.latest = self.next.outside.latest.max(row.timestamp);
+                self.next.outside.heard(row.transmission_id, row.timestamp);
                 return;
             }
             Seat::Free(_) => Err(Defect::Dangling),

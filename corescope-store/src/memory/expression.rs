@@ -26,18 +26,23 @@ impl<'a> Columns<'a> {
         match expr {
             Expr::All(parts) => {
                 let mut rows = among.clone();
-                for part in cheap_first(parts) {
+                let (by_columns, by_rows) = split(parts);
+                for part in by_columns {
                     if rows.is_empty() {
                         break;
                     }
                     rows = self.select(part, &rows);
                 }
-                rows
+                if by_rows.is_empty() {
+                    return rows;
+                }
+                self.decoded(&rows, &by_rows, |holds| by_rows.iter().all(|part| holds(part)))
             }
             Expr::Any(parts) => {
                 let mut found = Bits::none(self.segment.len());
                 let mut rest = among.clone();
-                for part in cheap_first(parts) {
+                let (by_columns, by_rows) = split(parts);
+                for part in by_columns {
                     let some = self.select(part, &rest);
                     rest.and_not(&some);
                     found.or(&some);
@@ -45,6 +50,10 @@ impl<'a> Columns<'a> {
                         break;
                     }
                 }
+                if by_rows.is_empty() {
+                    return found;
+                }
+                found.or(&self.decoded(&rest, &by_rows, |holds| by_rows.iter().any(|part| holds(part))));
                 found
             }
             Expr::Not(part) => {
@@ -56,6 +65,22 @@ impl<'a> Columns<'a> {
             // A form of expression that this version does not know is judged row by row as a whole.
             other => self.each(among, |row| other.decide(&mut |leaf| self.judge(leaf, row))),
         }
+    }
+
+    /// Rows that are decided by parts that look into them: each is decoded once for all parts.
+    fn decoded(
+        &self,
+        among: &Bits,
+        parts: &[&Expr],
+        decide: impl Fn(&dyn Fn(&Expr) -> bool) -> bool,
+    ) -> Bits {
+        if let [part] = parts {
+            return self.select(part, among);
+        }
+        self.each(among, |row| {
+            let fields = PacketFields::new(Transmission::packed(self.segment, row), self.snapshot);
+            decide(&|part| part.decide(&mut |leaf| leaf.matches(&fields as &dyn Fields, &self.context)))
+        })
     }
 
     fn leaf(&self, leaf: &Leaf, among: &Bits) -> Bits {
@@ -157,11 +182,11 @@ fn one_key(test: &Test) -> bool {
     matches!(test, Test::Contains(needle) if !needle.as_lower().is_empty() && !needle.as_lower().contains(' '))
 }
 
-/// The parts with those that columns answer first. Order does not change a verdict.
-fn cheap_first(parts: &[Expr]) -> Vec<&Expr> {
+/// The parts that columns answer and those that must look into rows, each cheapest first. Order does not change a verdict.
+fn split(parts: &[Expr]) -> (Vec<&Expr>, Vec<&Expr>) {
     let mut sorted: Vec<&Expr> = parts.iter().collect();
     sorted.sort_by_key(|part| cost(part));
-    sorted
+    sorted.into_iter().partition(|part| !looks_into_rows(part))
 }
 
 /// Whether rows must be decoded one by one for it.

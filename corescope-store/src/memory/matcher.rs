@@ -223,8 +223,11 @@ pub(crate) fn in_window(q: &Query, first_seen: i64, latest: i64) -> bool {
 
 /// Whether a node (lower-case key) sends, receives or relays this transmission.
 pub(crate) fn takes_part(row: &Transmission<'_>, key: &str) -> bool {
-    if key.is_empty() || !row.may_involve(key) {
+    if key.is_empty() {
         return false;
+    }
+    if let Some(known) = row.involves(key) {
+        return known;
     }
     row.from_pubkey().is_some_and(|from| from == key)
         || row.decoded_json().is_some_and(|json| payload_keys(&json).any(|k| k == key))

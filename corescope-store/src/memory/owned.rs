@@ -1,6 +1,9 @@
 //! Rows in full: how the newest transmissions, late changes and rows read from SQLite are held.
 
-use std::sync::Arc;
+use std::hash::BuildHasher;
+use std::sync::{Arc, LazyLock};
+
+use hashbrown::DefaultHashBuilder;
 
 use super::matcher::{payload_keys, resolved_keys};
 use super::record::{ObservationRow, Score, TransmissionRow};
@@ -278,8 +281,8 @@ impl OwnedTransmission {
         }
     }
 
-    /// Whether a node may take part: never wrong when it says no.
-    pub(crate) fn may_involve(&self, hash: u64) -> bool {
+    /// Whether the node with this hash takes part.
+    pub(crate) fn involves(&self, hash: u64) -> bool {
         self.nodes.binary_search(&hash).is_ok()
     }
 
@@ -288,12 +291,13 @@ impl OwnedTransmission {
         let payload = self.head.decoded_json.as_deref().into_iter().flat_map(payload_keys);
         let relays =
             self.observations.iter().filter_map(|o| o.resolved_path.as_deref()).flat_map(resolved_keys);
-        let mut keys: Vec<&str> =
-            self.head.from_pubkey.as_deref().into_iter().chain(payload).chain(relays).collect();
+        let all = self.head.from_pubkey.as_deref().into_iter().chain(payload).chain(relays);
+        // Numbers are sorted more quickly than texts.
+        let mut keys: Vec<(u64, &str)> =
+            all.filter(|key| !key.is_empty()).map(|key| (key_hash(key), key)).collect();
         keys.sort_unstable();
         keys.dedup();
-        keys.retain(|key| !key.is_empty());
-        keys
+        keys.into_iter().map(|(_, key)| key).collect()
     }
 }
 
@@ -304,12 +308,11 @@ fn hints<'a>(path_json: Option<&'a str>, resolved_path: Option<&'a str>) -> impl
     keys.map(key_hash).chain(hops.filter_map(code_of_hex).map(u64::from))
 }
 
-/// A hash of a key, eight bytes at a time. It is kept nowhere.
+/// A hash of a key, with a seed of this process. 64 bits that nobody can aim at stand for the key itself: that two keys
+/// which occur agree is less likely than a memory that errs.
 pub(crate) fn key_hash(key: &str) -> u64 {
-    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let (words, rest) = key.as_bytes().as_chunks::<8>();
-    let hash = words.iter().fold(rest.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+    static SEED: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+    SEED.hash_one(key)
 }
 
 impl OwnedObservation {

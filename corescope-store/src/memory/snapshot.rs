@@ -1,5 +1,6 @@
 //! An immutable moment of the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::aggregate::{Activity, Counters};
@@ -37,17 +38,40 @@ pub struct Snapshot {
 }
 
 /// What passed through the store of rows that are not in memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outside {
+    /// Grows when everything was loaded anew: nothing that was known of rows outside memory holds.
+    pub(crate) epoch: u64,
     /// Grows whenever a transmission there is put, changed or removed, or leaves memory.
     pub(crate) changes: u64,
-    /// Newest reception of those that left memory, and of observations that came for them later.
+    /// Newest reception of those that left memory; those in `late` may have later ones.
     pub(crate) latest: i64,
+    /// Transmissions there that were heard again: id and newest reception. A few old packets that are heard again must
+    /// not make all of them look new.
+    pub(crate) late: Arc<BTreeMap<i64, i64>>,
+}
+
+/// Entries of [`Outside::late`], at most.
+const MOST_LATE: usize = 1024;
+
+impl Outside {
+    /// Notes a reception of a transmission outside memory.
+    pub(crate) fn heard(&mut self, id: i64, at: i64) {
+        let late = Arc::make_mut(&mut self.late);
+        let newest = late.entry(id).or_insert(at);
+        *newest = at.max(*newest);
+        if late.len() > MOST_LATE
+            && let Some((id, at)) = late.iter().map(|(id, at)| (*id, *at)).min_by_key(|(_, at)| *at)
+        {
+            late.remove(&id);
+            self.latest = self.latest.max(at);
+        }
+    }
 }
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { changes: 0, latest: i64::MIN }
+        Self { epoch: 0, changes: 0, latest: i64::MIN, late: Arc::default() }
     }
 }
 

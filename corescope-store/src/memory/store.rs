@@ -143,6 +143,15 @@ impl Store {
         store
     }
 
+    /// Sets another ceiling; `None` lifts it. What was dropped under a lower one does not come back.
+    pub fn set_budget(&self, bytes: Option<usize>) {
+        let mut appender = self.appender();
+        let mut next = Snapshot::clone(&self.snapshot());
+        appender.budget = bytes;
+        appender.enforce_budget(&mut next);
+        self.publish(&mut appender, &mut next);
+    }
+
     /// The current moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.publication.current()
@@ -353,7 +362,7 @@ impl Store {
         drop(from);
         let mut next = Snapshot { version: ours.version, ..Snapshot::clone(&theirs) };
         next.outside.changes += ours.outside.changes + 1;
-        next.outside.latest = next.outside.latest.max(ours.outside.latest);
+        next.outside.epoch = ours.outside.epoch + 1;
         appender.enforce_budget(&mut next);
         self.publish(&mut appender, &mut next);
     }

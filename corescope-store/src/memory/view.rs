@@ -260,11 +260,11 @@ impl<'a> Transmission<'a> {
         }
     }
 
-    /// Whether a node may take part; never wrong when it says no.
-    pub(crate) fn may_involve(&self, key: &str) -> bool {
+    /// Whether a node takes part, where that is known beforehand.
+    pub(crate) fn involves(&self, key: &str) -> Option<bool> {
         match self.place {
-            Place::Packed(..) => true,
-            Place::Owned(t) => t.may_involve(key_hash(key)),
+            Place::Packed(..) => None,
+            Place::Owned(t) => Some(t.involves(key_hash(key))),
         }
     }
 
@@ -272,7 +272,7 @@ impl<'a> Transmission<'a> {
     pub(crate) fn may_pass(&self, hop: u32) -> bool {
         match self.place {
             Place::Packed(..) => true,
-            Place::Owned(t) => t.may_involve(u64::from(hop)),
+            Place::Owned(t) => t.involves(u64::from(hop)),
         }
     }
 

@@ -13,7 +13,8 @@ pub(crate) mod codec;
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use self::codec::{Reader, Stored};
 use super::part::Part;
@@ -113,7 +114,7 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot, mut header: Header) -> std:
 /// Reads a snapshot file whole.
 pub(crate) fn open(path: &Path) -> Result<(Header, Vec<Part>), Unusable> {
     let file = std::fs::File::open(path)?;
-    let mut left = file.metadata()?.len();
+    let left = file.metadata()?.len();
     let mut input = BufReader::with_capacity(1 << 20, file);
     if take::<8>(&mut input)? != *MAGIC {
         return Err(Unusable::Magic);
@@ -124,25 +125,81 @@ pub(crate) fn open(path: &Path) -> Result<(Header, Vec<Part>), Unusable> {
     }
     let header = checked(&mut input, u64::from(length), "the header")?;
     let header = read_all::<Header>(&header).ok_or(Unusable::Form("the header"))?;
-    let mut parts = Vec::new();
-    for _ in 0..header.parts {
-        let length = u64::from_le_bytes(take(&mut input)?);
-        // A length is believed as far as the file is long.
-        left = left.checked_sub(length).ok_or(Unusable::Form("the length of a part"))?;
-        let bytes = checked(&mut input, length, "a part")?;
-        let ((low, high), segment) = read_all(&bytes).ok_or(Unusable::Form("a part"))?;
-        let segment: Segment = segment;
-        if !segment.is_sound() {
-            return Err(Unusable::Form("a segment"));
-        }
-        parts.push(Part::new(low, high, Arc::new(segment)));
-    }
+    let parts = parts(&mut input, left, header.parts)?;
     let ordered = parts.windows(2).all(|w| matches!(w, [a, b] if a.high < b.low));
     if ordered && parts.iter().all(|p| p.low <= p.high) {
         Ok((header, parts))
     } else {
         Err(Unusable::Form("the order of the parts"))
     }
+}
+
+/// A part as it lies in the file.
+struct Unread {
+    number: u32,
+    sum: u32,
+    bytes: Vec<u8>,
+}
+
+impl Unread {
+    fn read(self) -> Result<(u32, Part), Unusable> {
+        if crc32fast::hash(&self.bytes) != self.sum {
+            return Err(Unusable::Checksum("a part"));
+        }
+        let ((low, high), segment) = read_all(&self.bytes).ok_or(Unusable::Form("a part"))?;
+        let segment: Segment = segment;
+        if !segment.is_sound() {
+            return Err(Unusable::Form("a segment"));
+        }
+        Ok((self.number, Part::new(low, high, Arc::new(segment))))
+    }
+}
+
+/// Reads the parts: this thread reads the file, others check it and take it apart.
+fn parts(input: &mut impl Read, mut left: u64, count: u32) -> Result<Vec<Part>, Unusable> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let (sender, queue) = sync_channel::<Unread>(threads);
+    let queue = Mutex::new(queue);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let work = || {
+        let mut done = Vec::new();
+        // The queue is emptied even after a failure, so that nobody waits at it.
+        while let Ok(unread) = next() {
+            done.push(unread.read());
+        }
+        done
+    };
+    let mut parts: Vec<(u32, Part)> = std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for _ in 0..threads {
+            workers.push(std::thread::Builder::new().name("store-resume".into()).spawn_scoped(scope, work)?);
+        }
+        let mut read = || {
+            for number in 0..count {
+                let length = u64::from_le_bytes(take(input)?);
+                // A length is believed as far as the file is long.
+                left = left.checked_sub(length).ok_or(Unusable::Form("the length of a part"))?;
+                let (sum, bytes) = summed(input, length, "a part")?;
+                if sender.send(Unread { number, sum, bytes }).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let read: Result<(), Unusable> = read();
+        drop(sender);
+        let mut parts = Vec::new();
+        for worker in workers {
+            match worker.join() {
+                Ok(done) => parts.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        read?;
+        parts.into_iter().collect::<Result<_, Unusable>>()
+    })?;
+    parts.sort_unstable_by_key(|(number, _)| *number);
+    Ok(parts.into_iter().map(|(_, part)| part).collect())
 }
 
 fn take<const N: usize>(input: &mut impl Read) -> std::io::Result<[u8; N]> {
@@ -152,10 +209,16 @@ fn take<const N: usize>(input: &mut impl Read) -> std::io::Result<[u8; N]> {
 }
 
 fn checked(input: &mut impl Read, length: u64, what: &'static str) -> Result<Vec<u8>, Unusable> {
+    let (sum, bytes) = summed(input, length, what)?;
+    if crc32fast::hash(&bytes) == sum { Ok(bytes) } else { Err(Unusable::Checksum(what)) }
+}
+
+/// A checksum and the bytes that it should be of.
+fn summed(input: &mut impl Read, length: u64, what: &'static str) -> Result<(u32, Vec<u8>), Unusable> {
     let sum = u32::from_le_bytes(take(input)?);
     let mut bytes = vec![0; usize::try_from(length).map_err(|_| Unusable::Form(what))?];
     input.read_exact(&mut bytes)?;
-    if crc32fast::hash(&bytes) == sum { Ok(bytes) } else { Err(Unusable::Checksum(what)) }
+    Ok((sum, bytes))
 }
 
 /// Reads a value that takes up all bytes.

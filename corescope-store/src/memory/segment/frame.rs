@@ -100,7 +100,8 @@ const fn pairs(digits: &[u8; 16]) -> [[u8; 2]; 256] {
 }
 
 static UPPER: [[u8; 2]; 256] = pairs(b"0123456789ABCDEF");
-static LOWER: [[u8; 2]; 256] = pairs(b"0123456789abcdef");
+/// Bytes as two lower-case digits.
+pub(super) static LOWER: [[u8; 2]; 256] = pairs(b"0123456789abcdef");
 
 /// Bytes in hex.
 pub(crate) fn hex_text(bytes: &[u8], upper: bool) -> String {

@@ -13,6 +13,8 @@
 
 use std::sync::LazyLock;
 
+use super::frame::LOWER;
+
 /// Shortest copy worth its three bytes.
 const SHORTEST: usize = 4;
 /// Longest copy without a length byte.
@@ -197,18 +199,27 @@ fn copy(mut from: usize, mut len: usize, known: usize, raw: &[u8], text: &mut Ve
         from += run;
         len -= run;
     }
-    while len > 0 && from < known {
+    let bytes_at = SKELETON.len() + raw.len() * 2;
+    if len > 0 && from < bytes_at {
         let at = from - SKELETON.len();
-        let byte = if at < raw.len() * 2 {
-            let byte = raw[at / 2];
-            let digit = if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
-            b"0123456789abcdef"[usize::from(digit)]
-        } else {
-            raw[at - raw.len() * 2]
-        };
-        text.push(byte);
-        from += 1;
-        len -= 1;
+        let run = len.min(bytes_at - from);
+        // Whole bytes first; what is too much at the ends is one digit each.
+        let digits = raw.get(at / 2..(at + run).div_ceil(2)).unwrap_or_default();
+        let begin = text.len();
+        text.extend(digits.iter().flat_map(|byte| LOWER[usize::from(*byte)]));
+        text.truncate(begin + at % 2 + run);
+        if at % 2 == 1 && begin < text.len() {
+            text.remove(begin);
+        }
+        from += run;
+        len -= run;
+    }
+    if len > 0 && from < known {
+        let at = from - bytes_at;
+        let run = len.min(known - from);
+        text.extend_from_slice(raw.get(at..at + run).unwrap_or_default());
+        from += run;
+        len -= run;
     }
     if len > 0 {
         copy(from, len, known, raw, text);

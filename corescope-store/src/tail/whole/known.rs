@@ -17,7 +17,8 @@ pub(super) struct Known {
     /// Where the floor was, and how often something had changed below it.
     moment: (i64, u64),
     totals: BTreeMap<String, (u64, Instant)>,
-    newest: Option<i64>,
+    /// With the epoch it was found in.
+    newest: Option<(u64, i64)>,
 }
 
 impl Known {
@@ -35,14 +36,15 @@ impl Known {
         self.totals.insert(key, (total, Instant::now()));
     }
 
-    /// No row below the floor has a later reception than this.
+    /// No row below the floor has a later reception than this, but for those that were heard again.
     pub(super) fn newest(&self, snapshot: &Snapshot) -> Option<i64> {
         // Later ones came through the store, which noted them.
-        self.newest.map(|newest| newest.max(snapshot.outside.latest))
+        let (epoch, newest) = self.newest?;
+        (epoch == snapshot.outside.epoch).then(|| newest.max(snapshot.outside.latest))
     }
 
-    pub(super) fn note_newest(&mut self, newest: i64) {
-        self.newest = self.newest.max(Some(newest));
+    pub(super) fn note_newest(&mut self, snapshot: &Snapshot, newest: i64) {
+        self.newest = self.newest.max(Some((snapshot.outside.epoch, newest)));
     }
 
     fn forget_others(&mut self, snapshot: &Snapshot) {

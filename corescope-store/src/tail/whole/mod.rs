@@ -100,18 +100,21 @@ impl Whole {
             return Ok(());
         }
         if self.is_needless(snapshot, found) {
-            return Ok(());
+            return self.heard_again(snapshot, found, query.since, true);
         }
         let key = known::key(query).filter(|_| found.judge.is_none());
         let by_columns = key.is_some() && (query.order != Order::Latest || self.is_above(snapshot, found));
         let total = |this: &Self| key.as_ref().and_then(|key| this.known().total(snapshot, key));
+        if by_columns && query.order == Order::Latest {
+            self.heard_again(snapshot, found, found.lowest(), false)?;
+        }
         if by_columns && let Some(total) = total(self) {
             return Ok(self.reader.ask(|connection| found.page_below(connection, snapshot, total))?);
         }
         let _turn = self.turn()?;
         // Whoever had the turn before may have found out.
         if self.is_needless(snapshot, found) {
-            return Ok(());
+            return self.heard_again(snapshot, found, query.since, true);
         }
         let counted = match total(self).filter(|_| by_columns) {
             Some(total) => Some(total),
@@ -127,19 +130,46 @@ impl Whole {
         let before = found.total;
         let newest = self.reader.ask(|connection| found.scan_below(connection, snapshot))?;
         let mut known = self.known();
-        known.note_newest(newest);
+        known.note_newest(snapshot, newest);
         if let Some(key) = key {
             known.note_total(snapshot, key, found.total - before);
         }
         Ok(())
     }
 
-    /// Whether everything below the floor was heard before the window begins.
+    /// Adds transmissions below the floor that were heard again lately, at this time or later.
+    fn heard_again(
+        &self,
+        snapshot: &Snapshot,
+        found: &mut Found<'_>,
+        from: Option<i64>,
+        counting: bool,
+    ) -> Result<(), WholeError> {
+        let late = snapshot.outside.late.range(..snapshot.floor());
+        let ids: Vec<i64> =
+            late.filter(|(_, at)| from.is_none_or(|from| **at >= from)).map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let rows = self.reader.ask(|connection| {
+            let rows = ids.iter().map(|id| read::transmission_by_id(connection, *id));
+            rows.filter_map(Result::transpose).map(|row| row.map(Arc::new)).collect()
+        })?;
+        let total = found.total;
+        found.offer(&snapshot.with_rows(rows));
+        if !counting {
+            // They are among those that are counted below.
+            found.total = total;
+        }
+        Ok(())
+    }
+
+    /// Whether everything below the floor that was not heard again was heard before the window begins.
     fn is_needless(&self, snapshot: &Snapshot, found: &Found<'_>) -> bool {
         found.query.since.is_some_and(|since| self.known().newest(snapshot).is_some_and(|n| n <= since))
     }
 
-    /// Whether the page is full with rows that were all heard after everything below the floor.
+    /// The same for the page: whether it is full with rows that were heard after all that.
     fn is_above(&self, snapshot: &Snapshot, found: &Found<'_>) -> bool {
         found.lowest().is_some_and(|latest| self.known().newest(snapshot).is_some_and(|n| n < latest))
     }

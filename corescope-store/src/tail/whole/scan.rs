@@ -134,7 +134,7 @@ impl<'q> Found<'q> {
         Ok(())
     }
 
-    /// Adds everything below the floor, and tells the newest reception there.
+    /// Adds everything below the floor, and tells the newest reception there, but for those that were heard again.
     pub(super) fn scan_below(
         &mut self,
         connection: &Connection,
@@ -147,8 +147,11 @@ impl<'q> Found<'q> {
             // Late observations of this chunk's transmissions stand in newer ones.
             let late = strays.take(chunk.low, chunk.high);
             for loaded in load_chunk(connection, chunk, &late, &strays, &go_on)? {
-                newest = newest.max(loaded.segment.newest());
-                self.offer(&snapshot.with_only(loaded.low, loaded.segment));
+                let moment = snapshot.with_only(loaded.low, loaded.segment);
+                let again = |row: &Transmission<'_>| snapshot.outside.late.contains_key(&row.id());
+                let others = moment.transmissions().filter(|row| !again(row));
+                newest = others.map(|row| row.latest()).fold(newest, i64::max);
+                self.offer(&moment);
             }
         }
         Ok(newest)
