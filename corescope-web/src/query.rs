@@ -106,7 +106,8 @@ pub fn decode_segment(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&unescape(text, false)).into_owned())
 }
 
-fn unescape(text: &str, plus_is_blank: bool) -> Vec<u8> {
+/// Undoes `%` escapes; what is no escape stays as it is.
+pub(crate) fn unescape(text: &str, plus_is_blank: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

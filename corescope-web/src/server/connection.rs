@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::edge::Edge;
+use super::head;
 use super::limit::{Permit, Refused};
 use super::stream::Guarded;
 use crate::AppState;
@@ -62,10 +64,31 @@ impl Connections {
         });
     }
 
-    async fn run(&self, stream: TcpStream, peer: IpAddr, place: Place) -> Result<(), String> {
+    async fn run(&self, mut stream: TcpStream, peer: IpAddr, place: Place) -> Result<(), String> {
+        // Until a client has said something it costs no buffers. A TLS handshake makes its own.
+        let limits = &self.state.options.limits;
+        let first = async {
+            match &self.tls {
+                Some(_) => stream.peek(&mut [0]).await.map(|read| (read, Bytes::new())),
+                None => head::gather(&mut stream).await.map(|head| (head.len(), head)),
+            }
+        };
+        let (read, head) = tokio::select! {
+            first = tokio::time::timeout(limits.header_timeout, first) => {
+                first.map_err(|_| "no request came in time")?.map_err(|e| e.to_string())?
+            }
+            () = self.state.shutdown.cancelled() => return Ok(()),
+        };
+        if read == 0 {
+            return Ok(());
+        }
+        Box::pin(self.talk(stream, head, peer, place)).await
+    }
+
+    async fn talk(&self, stream: TcpStream, head: Bytes, peer: IpAddr, place: Place) -> Result<(), String> {
         let limits = &self.state.options.limits;
         let Some(acceptor) = &self.tls else {
-            let io = Guarded::new(stream, 0, Duration::ZERO, limits.write_stall);
+            let io = Guarded::new(stream, 0, Duration::ZERO, limits.write_stall).behind(head);
             return self.http1(io, peer, place).await;
         };
         let handshake = tokio::time::timeout(limits.header_timeout, acceptor.accept(stream));

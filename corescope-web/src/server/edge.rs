@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, extract::Request};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -72,7 +72,7 @@ impl Edge {
     ) -> Response {
         let begun = Instant::now();
         let client = client_address(peer, request.headers(), &self.state.addresses);
-        if let Some(refusal) = self.refuse(client, request.uri(), request.headers()) {
+        if let Some(refusal) = self.refuse(client, &request) {
             return self.finish_plain(refusal, request.headers(), path::is_api(request.uri().path()));
         }
         // A preflight carries no login, and tells nothing.
@@ -115,8 +115,9 @@ impl Edge {
     /// The long way, through the routes.
     async fn routed(&self, mut request: Request, begun: Instant) -> Response {
         self.cdn.look(request.headers());
-        if let Some(redirect) = path::redirect_to_clean(request.uri()) {
-            return self.finish_plain(redirect, request.headers(), path::is_api(request.uri().path()));
+        let refusal = malformed(&request).map(IntoResponse::into_response);
+        if let Some(response) = refusal.or_else(|| path::redirect_to_clean(request.uri())) {
+            return self.finish_plain(response, request.headers(), path::is_api(request.uri().path()));
         }
         if request.method() == Method::OPTIONS
             && let Some(response) = self.state.cors.preflight(request.headers())
@@ -185,7 +186,8 @@ impl Edge {
     }
 
     /// What is refused before anything is done for it.
-    fn refuse(&self, client: ClientAddress, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+    fn refuse(&self, client: ClientAddress, request: &hyper::Request<Incoming>) -> Option<Response> {
+        let (uri, headers) = (request.uri(), request.headers());
         if let Err(seconds) = self.state.addresses.request(client.0) {
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests");
             let error =
@@ -194,12 +196,18 @@ impl Edge {
         }
         let limit = self.state.options.limits.header_bytes;
         let line = uri.path().len() + uri.query().map_or(0, str::len);
-        let headers: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
-        if line + headers > limit {
+        let size: usize = headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
+        if line + size > limit {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             let error =
                 ApiError::new(status, "headers_too_large", format!("headers too large (max {limit} bytes)"));
             return Some(error.hint("shorten the query or drop cookies").into_response());
+        }
+        let hosts = headers.get_all(header::HOST).iter().count();
+        if request.version() == Version::HTTP_11 && hosts != 1 {
+            let error = ApiError::bad_request(format!("expected one Host header, got {hosts}"));
+            let error = error.code("bad_host").hint("send the host that the request is meant for");
+            return Some(error.into_response());
         }
         None
     }
@@ -336,6 +344,18 @@ impl Edge {
         let took = begun.elapsed();
         self.state.requests.record(route, path, response.status().as_u16(), took, self.state.clock.now());
     }
+}
+
+/// What no route should have to think of.
+fn malformed(request: &Request) -> Option<ApiError> {
+    if request.method() == Method::CONNECT {
+        let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed");
+        return Some(error.hint("this is no proxy"));
+    }
+    if !path::is_text(request.uri().path()) {
+        return Some(ApiError::bad_request("the path is not UTF-8").code("bad_path"));
+    }
+    None
 }
 
 /// The headers looked at after the route.

@@ -11,6 +11,7 @@ pub mod cors;
 mod edge;
 pub mod file;
 pub(crate) mod folder;
+mod head;
 pub mod hot;
 pub mod limit;
 pub mod options;

@@ -29,6 +29,10 @@ pub(crate) fn redirect_to_clean(uri: &Uri) -> Option<Response> {
         }
     }
     let mut target = format!("/{}", parts.join("/"));
+    // Browsers take `/\\` for `//`, which would lead them to another host; that is refused by the page.
+    if target.contains('\\') {
+        return None;
+    }
     if path.ends_with('/') && target.len() > 1 {
         target.push('/');
     }
@@ -40,6 +44,11 @@ pub(crate) fn redirect_to_clean(uri: &Uri) -> Option<Response> {
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(target).ok()?);
     Some(response)
+}
+
+/// Whether the path is UTF-8 once its escapes are undone, as all routes expect it.
+pub(crate) fn is_text(path: &str) -> bool {
+    !path.contains('%') || std::str::from_utf8(&crate::query::unescape(path, false)).is_ok()
 }
 
 /// Routes are registered without a trailing slash; one is accepted.
@@ -77,6 +86,15 @@ mod tests {
         assert_eq!(redirect("/api/../etc/./passwd").as_deref(), Some("/etc/passwd"));
         assert_eq!(redirect("/../..").as_deref(), Some("/"));
         assert_eq!(redirect("/..%2f..%2fetc/passwd").as_deref(), Some("/etc/passwd"));
+        assert_eq!(redirect("/..%2f%2fother.example").as_deref(), Some("/other.example"));
+        assert_eq!(redirect("/..%2f%5cother.example"), None);
+        assert_eq!(redirect("/..%2fx%0d%0aSet-Cookie:a=b"), None);
+    }
+
+    #[test]
+    fn escapes_must_give_text() {
+        assert!(is_text("/api/nodes") && is_text("/api/nodes/%c3%a4") && is_text("/api/%zz"));
+        assert!(!is_text("/api/nodes/%ff"));
     }
 
     #[test]

@@ -10,12 +10,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// Wraps a stream with the two deadlines.
 pub(crate) struct Guarded<S> {
     inner: S,
+    /// Bytes that were read already, read again first.
+    ahead: Bytes,
     /// Bytes still awaited before the first deadline, and the deadline.
     first: Option<(usize, Pin<Box<Sleep>>)>,
     stall: Duration,
@@ -27,7 +30,12 @@ impl<S> Guarded<S> {
     /// `first_bytes` must arrive within `first_within`; a write may be blocked for `stall`.
     pub(crate) fn new(inner: S, first_bytes: usize, first_within: Duration, stall: Duration) -> Self {
         let first = (first_bytes > 0).then(|| (first_bytes, Box::pin(sleep(first_within))));
-        Self { inner, first, stall, blocked: None }
+        Self { inner, ahead: Bytes::new(), first, stall, blocked: None }
+    }
+
+    /// The same behind bytes that were read from it already.
+    pub(crate) fn behind(self, ahead: Bytes) -> Self {
+        Self { ahead, ..self }
     }
 
     fn check_stall<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -48,6 +56,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
         let Some((awaited, deadline)) = &mut self.first else { return polled };
@@ -105,6 +118,18 @@ mod tests {
         let mut guarded = Guarded::new(ours, 0, Duration::ZERO, Duration::from_millis(20));
         let error = guarded.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_already_comes_first() {
+        let (ours, mut theirs) = tokio::io::duplex(16);
+        let mut guarded = Guarded::new(ours, 0, Duration::ZERO, Duration::from_secs(1))
+            .behind(Bytes::from_static(b"before "));
+        theirs.write_all(b"behind").await.unwrap();
+        drop(theirs);
+        let mut text = String::new();
+        guarded.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "before behind");
     }
 
     #[tokio::test]
