@@ -100,3 +100,44 @@ fn each_address_has_its_own_limit_and_only_a_trusted_proxy_names_addresses() {
     assert_eq!(served_until_refused(served.port, claimed).0, 0);
     assert_eq!(served.process.stop(), Some(0));
 }
+
+#[test]
+fn channel_keys_of_a_request_are_used_once_and_told_to_nobody() {
+    const KEY: &str = "5ec2e7a11b0d4c3f98a76b5c4d3e2f10";
+    let key = corescope_decode::ChannelKey::from_hex(KEY).unwrap();
+    let frame =
+        hex::encode([&[0x15, 0x00, key.hash()][..], &key.seal(b"\x01\x02\x03\x04\x00Ann: hi")].concat());
+    let dir = tempfile::tempdir().unwrap();
+    database(dir.path());
+    let mut command = corescope();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "trace", "--data"]).arg(dir.path());
+    let mut process = Process::start(&mut command);
+    let port = support::port_of(&process.line("CoreScope serves"));
+    let decode = |keys: &str| {
+        let body = format!(r#"{{"packets":["{frame}"],"keys":[{keys}]}}"#);
+        network::request("POST", port, "/api/v2/decode", "", &body).unwrap()
+    };
+    let opened = |(status, body): &(u16, String)| {
+        assert_eq!(*status, 200, "{body}");
+        body.contains("\"plaintext\"")
+    };
+    let own = format!(r#"{{"name":"mine","key":"{KEY}"}}"#);
+    let answer = decode(&own);
+    assert!(opened(&answer), "{}", answer.1);
+    assert!(answer.1.contains("mine"), "{}", answer.1);
+    assert!(!answer.1.to_lowercase().contains(KEY), "the answer repeats the key");
+    assert!(!opened(&decode("")), "the key was kept");
+    // Neither do mistakes repeat it.
+    for wrong in [format!(r#"{{"key":"{KEY}0"}}"#), format!(r#"{{"key":["{KEY}"]}}"#), format!(r#""{KEY}""#)]
+    {
+        let (status, body) = decode(&wrong);
+        assert_eq!(status, 400, "{body}");
+        assert!(!body.to_lowercase().contains(KEY), "{body}");
+    }
+    let (_, perf) = network::get(port, "/api/perf").unwrap();
+    assert!(!perf.contains(KEY));
+    assert_eq!(process.stop(), Some(0));
+    let lines = process.lines.lock().unwrap();
+    assert!(lines.len() > 1, "at this level something is logged");
+    assert!(!lines.iter().any(|line| line.to_lowercase().contains(KEY)), "the log names the key: {lines:#?}");
+}

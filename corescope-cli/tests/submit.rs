@@ -150,6 +150,51 @@ fn one_process_takes_packets_only_with_the_key() {
 }
 
 #[test]
+fn a_packet_is_stored_with_the_way_and_the_figures_it_came_with() {
+    let dir = tempfile::tempdir().unwrap();
+    with_key(dir.path());
+    let mut process = up(dir.path());
+    let port = port_of(&process);
+    ready(port);
+    let frame = ONE.raw();
+    for (field, code) in [
+        (r#""snr":1000"#, "out_of_range"),
+        (r#""rssi":-1e300"#, "out_of_range"),
+        (r#""path":["7D","A401"]"#, "bad_path"),
+        (r#""path":["../../x"]"#, "bad_path"),
+    ] {
+        let (status, answer) = submit(port, Some(KEY), &format!(r#"{{"hex":"{frame}",{field}}}"#));
+        assert_eq!((status, answer["code"].as_str()), (400, Some(code)), "{field}: {answer}");
+    }
+    for field in [r#""snr":"high""#, r#""path":"7D""#, r#""path":[7]"#, r#""observer":{}"#] {
+        let (status, answer) = submit(port, Some(KEY), &format!(r#"{{"hex":"{frame}",{field}}}"#));
+        assert_eq!(status, 400, "{field}: {answer}");
+    }
+    let request = format!(
+        r#"{{"hex":"{}","observer":"attic","snr":-7.25,"rssi":-113,"path":["7D","A4"]}}"#,
+        frame.to_lowercase()
+    );
+    let mut answered = Value::Null;
+    wait_for("the packet to be stored", || {
+        let (status, answer) = submit(port, Some(KEY), &request);
+        answered = answer;
+        status == 200
+    });
+    assert_eq!(answered["decoded"]["path"]["hops"], serde_json::json!(["7D", "A4"]), "{answered}");
+    let connection = corescope_store::db::open_read(&dir.path().join("meshcore.db")).unwrap();
+    let stored: (String, f64, f64, String) = connection
+        .query_row(
+            "SELECT o.path_json, o.snr, o.rssi, v.id FROM observations o JOIN observers v ON v.rowid = o.observer_idx
+             WHERE o.transmission_id = ?1",
+            [answered["id"].as_i64().unwrap()],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
+        .unwrap();
+    assert_eq!(stored, (r#"["7D","A4"]"#.to_owned(), -7.25, -113.0, "attic".to_owned()));
+    assert_eq!(process.stop(), Some(0));
+}
+
+#[test]
 fn without_a_strong_key_nothing_is_taken() {
     for config in ["{}", r#"{"apiKey":"short"}"#] {
         let dir = tempfile::tempdir().unwrap();
@@ -159,6 +204,9 @@ fn without_a_strong_key_nothing_is_taken() {
         ready(port);
         let (status, answer) = submit(port, Some("short"), &body(ONE));
         assert_eq!(status, 403, "{config}: {answer}");
+        if config != "{}" {
+            process.line("apiKey is weak");
+        }
         assert_eq!(process.stop(), Some(0));
     }
 }

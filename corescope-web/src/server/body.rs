@@ -46,8 +46,23 @@ pub async fn json<T: DeserializeOwned>(app: &App, body: Body, limit: usize) -> R
 /// 400 `invalid JSON body` with the place in `hint`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        ApiError::bad_request("invalid JSON body").code("invalid_json").hint(error.to_string())
+        let hint = without_texts(&error.to_string());
+        ApiError::bad_request("invalid JSON body").code("invalid_json").hint(hint)
     })
+}
+
+/// What is wrong, without the text that was there: it may be a key in the wrong place.
+fn without_texts(error: &str) -> String {
+    const BEFORE: &str = "string \"";
+    let Some((before, rest)) = error.split_once(BEFORE) else { return error.to_owned() };
+    let mut escaped = false;
+    let end = rest.char_indices().find(|(_, c)| {
+        let ends = *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    let after = end.and_then(|(at, _)| rest.get(at + 1..)).unwrap_or_default();
+    format!("{before}string{after}")
 }
 
 fn too_large(limit: usize) -> ApiError {
@@ -57,4 +72,27 @@ fn too_large(limit: usize) -> ApiError {
         format!("the body is too large (max {limit} bytes)"),
     )
     .hint("split the request")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Point {
+        #[expect(dead_code, reason = "only parsed")]
+        x: i64,
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place_and_without_what_was_there() {
+        let hint =
+            |body: &str| parse::<Point>(body.as_bytes()).unwrap_err().body().hint.clone().unwrap_or_default();
+        assert_eq!(
+            hint(r#"{"x":"a \" secret \\"}"#),
+            "invalid type: string, expected i64 at line 1 column 21"
+        );
+        assert_eq!(hint("{}"), "missing field `x` at line 1 column 2");
+        assert_eq!(hint("{"), "EOF while parsing an object at line 1 column 1");
+    }
 }
