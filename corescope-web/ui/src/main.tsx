@@ -28,13 +28,16 @@ if (root) {
   );
 }
 
-// The list comes first: what the header and the marks want is asked for behind it.
+// The page asks for its list as it is drawn; what the header and the marks want comes behind that.
 function readCounters(): void {
   if (document.hidden) return;
   void app.readStats();
   void app.readObservers();
 }
-readCounters();
+setTimeout(() => {
+  readCounters();
+  void app.readSettings();
+});
 setInterval(readCounters, COUNTERS_MS);
 document.addEventListener("visibilitychange", readCounters);
 setInterval(() => {
@@ -42,4 +45,3 @@ setInterval(() => {
   app.nowMs.value = app.serverNowMs();
   app.live.tick();
 }, 1000);
-void app.readSettings();

@@ -44,7 +44,7 @@ export function DirectoryTable<T>(props: Props<T>) {
   const sort = useSignal<Sort>(props.sort);
   const title = `${what.charAt(0).toUpperCase()}${what.slice(1)}s`;
   return (
-    <main class="main" id="main" tabIndex={-1}>
+    <main class="main dir" id="main" tabIndex={-1}>
       {state.kind === "loading" && total === 0 ? (
         <Skeleton lines={14} label={`The ${what}s are being read`} />
       ) : null}

@@ -159,11 +159,9 @@ export function FilterBox({ value, problem, note, onChange }: Props) {
       {bad && problem ? (
         <p class="hint" id="filter-problem" role="status">
           <span class="mark">column {problem.column}</span>
-          <span>
-            {problem.message}
-            {problem.hint ? ` ${problem.hint}` : ""}
-          </span>
-          <span class="muted">Shown without it.</span>
+          <span>{problem.message}</span>
+          <span class="muted">{problem.hint}</span>
+          <span class="muted">The list is shown without it.</span>
         </p>
       ) : null}
     </div>
