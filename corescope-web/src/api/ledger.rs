@@ -167,8 +167,9 @@ pub struct CompletenessView {
     pub basis: String,
     /// Seconds of the hour that this is about: fewer while the hour runs.
     pub covered: i64,
-    /// What each kind of evidence says by itself.
-    pub evidence: Evidence,
+    /// What each kind of evidence says by itself; only where one observer is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 impl Account {
@@ -221,12 +222,17 @@ pub(crate) async fn ledger(
     };
     let (source, observer) =
         (params.text("source").map(str::to_owned), params.text("observer").map(str::to_owned));
-    let wanted = source.clone();
+    let (wanted, of_one) = (source.clone(), observer.is_some());
     let (lines, complete, outages) = ask(&app, move |c| {
         let query = LedgerQuery { since, until, source: source.as_deref(), observer: observer.as_deref() };
         Ok((lookup::ledger(c, &query)?, lookup::completeness(c, &query)?, lookup::outages(c, &query)?))
     })
     .await?;
+    let view = |row: CompletenessRow| {
+        let view = completeness_view(row);
+        // For ten thousand observers it would be most of the answer.
+        if of_one { view } else { CompletenessView { evidence: None, ..view } }
+    };
     let stats = app.rest.stats_file.get();
     let shown = |observer: &str| !moment.veil.hides_observer(observer);
     let mut total = Account::default();
@@ -250,7 +256,7 @@ pub(crate) async fn ledger(
         balanced: balanced && total.balances(),
         total,
         lines: rows.collect(),
-        completeness: complete.into_iter().filter(|c| shown(&c.observer)).map(completeness_view).collect(),
+        completeness: complete.into_iter().filter(|c| shown(&c.observer)).map(view).collect(),
         sources: sources(stats.as_deref(), outages, wanted.as_deref()),
     }))
 }
@@ -269,7 +275,7 @@ fn completeness_view(row: CompletenessRow) -> CompletenessView {
         basis: row.basis,
         covered: row.covered,
         // Our own spelling; were it not, the figures above say enough.
-        evidence: row.evidence.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        evidence: row.evidence.and_then(|text| serde_json::from_str(&text).ok()),
     }
 }
 
@@ -321,11 +327,12 @@ mod tests {
             evidence: Some(r#"{"reconnects":{"seconds":900,"missing":30}}"#.to_owned()),
         };
         let view = completeness_view(row.clone());
-        assert_eq!(view.evidence.reconnects, Some(TimeEvidence { seconds: 900, missing: 30 }));
-        let text = serde_json::to_string(&view.evidence).unwrap();
+        let evidence = view.evidence.unwrap();
+        assert_eq!(evidence.reconnects, Some(TimeEvidence { seconds: 900, missing: 30 }));
+        let text = serde_json::to_string(&evidence).unwrap();
         assert_eq!(text, row.evidence.unwrap());
         let other = CompletenessRow { evidence: Some("{".to_owned()), ..completeness_row() };
-        assert_eq!(completeness_view(other).evidence, Evidence::default());
+        assert_eq!(completeness_view(other).evidence, None);
     }
 
     fn completeness_row() -> CompletenessRow {

@@ -7,8 +7,9 @@ use rusqlite::{Connection, params};
 use smallvec::SmallVec;
 
 use super::learn::Usual;
+use super::watched::{Source, Watched};
 use super::weigh::Sum;
-use crate::completeness::{Candidates, Counted, HOUR, Listener, MOST_PEERS, Sample, Span, counted};
+use crate::completeness::{HOUR, Sample, counted};
 use crate::write::parse_detail;
 
 /// Observers that are watched, at most; the names come from outside.
@@ -18,7 +19,7 @@ const MOST_OBSERVERS: usize = 20_000;
 const MOST_SAMPLED: usize = 400_000;
 
 /// Observations that are read in one step.
-const OBSERVATIONS: usize = 10_000;
+pub(super) const OBSERVATIONS: usize = 10_000;
 
 /// Minutes of the ledger that are read in one step, seconds.
 const LEDGER: i64 = 300;
@@ -26,17 +27,11 @@ const LEDGER: i64 = 300;
 /// Observers whose counters are read in one step.
 const COUNTERS: usize = 100;
 
-/// Observers of one transmission that are compared with each other, at most.
-const MOST_TOGETHER: usize = 64;
-
 /// What a broker kept for us comes in this time after a connection, seconds.
 const CATCHING_UP: i64 = 300;
 
-/// A source that told nothing for so long is not connected, seconds; it tells every minute.
-const SILENT_SOURCE: i64 = 180;
-
 /// Silence is looked for from so long before the hour on, seconds.
-const BEFORE: i64 = 7_200;
+pub(super) const BEFORE: i64 = 7_200;
 
 /// Reasons of the ledger that speak of a packet which arrived and is not stored.
 const PACKET_REASONS: [&str; 10] = [
@@ -52,66 +47,6 @@ const PACKET_REASONS: [&str; 10] = [
     "source_region",
 ];
 
-/// One observer in one hour.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub id: String,
-    /// Its row in `observers`.
-    pub row: Option<i64>,
-    pub usual: Option<Usual>,
-    /// Sources that it came over, by their number.
-    pub sources: SmallVec<[u16; 2]>,
-    /// Messages of any kind.
-    pub messages: u64,
-    /// Packets that it received and that are stored.
-    pub packets: u64,
-    /// Packets that arrived and are not stored.
-    pub refused: u64,
-    /// Messages right after its source was connected again.
-    pub after: u64,
-    pub listener: Listener,
-    /// Since when it calls itself offline.
-    pub offline_since: Option<i64>,
-    pub counters: Option<Counted>,
-    /// Transmissions of the sample that it heard.
-    pub heard: u32,
-    /// Of those, how many each of its peers heard too.
-    pub both: SmallVec<[u32; MOST_PEERS]>,
-    pub candidates: Candidates,
-}
-
-impl Watched {
-    fn new(id: &str, from: i64) -> Self {
-        Self {
-            id: id.to_owned(),
-            row: None,
-            usual: None,
-            sources: SmallVec::new(),
-            messages: 0,
-            packets: 0,
-            refused: 0,
-            after: 0,
-            listener: Listener::new(from),
-            offline_since: None,
-            counters: None,
-            heard: 0,
-            both: SmallVec::new(),
-            candidates: Candidates::default(),
-        }
-    }
-}
-
-/// A source and when it was not connected.
-#[derive(Debug, Default)]
-pub(super) struct Source {
-    pub name: String,
-    /// Whether its connections are noted at all: a file has none.
-    pub is_noted: bool,
-    pub outages: Vec<Span>,
-    /// Ends of outages after which the broker still had our session.
-    pub resumed: Vec<i64>,
-}
-
 /// One hour at work.
 #[derive(Debug)]
 pub(super) struct Hour {
@@ -124,22 +59,23 @@ pub(super) struct Hour {
     pub watched: Vec<Watched>,
     pub sources: Vec<Source>,
     pub by_row: HashMap<i64, u32>,
-    by_id: HashMap<String, u32>,
-    by_name: HashMap<String, u16>,
+    pub by_id: HashMap<String, u32>,
+    pub by_name: HashMap<String, u16>,
     ids: HashMap<i64, String>,
     phase: Phase,
-    sample: Vec<(i64, u32)>,
+    /// Transmission and observer, in order.
+    pub sample: Vec<(i64, u32)>,
     /// Transmissions whose number this divides are in the sample.
     stride: i64,
     /// Observers that are written.
     pub written: usize,
     /// Sums by source.
     pub sums: BTreeMap<u16, Sum>,
-    now: i64,
+    pub now: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Phase {
+pub(super) enum Phase {
     Ledger { from: i64 },
     Observations { at: i64, id: i64 },
     Peers { from: usize },
@@ -240,57 +176,6 @@ impl Hour {
         self.watched.get(*self.by_row.get(&row)? as usize)
     }
 
-    fn source(&mut self, name: &str) -> u16 {
-        if let Some(at) = self.by_name.get(name) {
-            return *at;
-        }
-        // Sources are the operator's: there are never 65 535 of them.
-        let at = self.sources.len().min(usize::from(u16::MAX)) as u16;
-        self.sources.push(Source { name: name.to_owned(), ..Source::default() });
-        self.by_name.insert(name.to_owned(), at);
-        at
-    }
-
-    fn read_sources(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        let mut select = db.prepare_cached("SELECT source, alive_until FROM cs_sources")?;
-        let alive: Vec<(String, i64)> =
-            select.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-        for (name, until) in alive {
-            let at = self.source(&name);
-            let mut select = db.prepare_cached(
-                "SELECT start, until, resumed FROM cs_outages WHERE source = ?1 AND until > ?2 AND start < ?3
-                 ORDER BY start LIMIT 1000",
-            )?;
-            let mut rows = select.query(params![name, self.start - BEFORE, self.end])?;
-            let Some(source) = self.sources.get_mut(usize::from(at)) else { continue };
-            source.is_noted = true;
-            while let Some(row) = rows.next()? {
-                let span: Span = (row.get(0)?, row.get(1)?);
-                if row.get(2)? {
-                    source.resumed.push(span.1);
-                }
-                source.outages.push(span);
-            }
-            if until + SILENT_SOURCE < self.now {
-                source.outages.push((until, i64::MAX));
-            }
-        }
-        let mut select = db.prepare_cached(
-            "SELECT observer_id, status_at FROM cs_observer_state WHERE status = 'offline' AND status_at < ?1",
-        )?;
-        let mut rows = select.query([self.end])?;
-        while let Some(row) = rows.next()? {
-            let id: String = row.get(0)?;
-            let since = row.get(1)?;
-            if let Some(at) = self.by_id.get(&id).copied()
-                && let Some(watched) = self.watched.get_mut(at as usize)
-            {
-                watched.offline_since = since;
-            }
-        }
-        Ok(())
-    }
-
     /// Who said something in which minute, and what of it was refused.
     fn read_ledger(&mut self, db: &Connection, from: i64) -> rusqlite::Result<Phase> {
         let until = (from + LEDGER).min(self.end + CATCHING_UP);
@@ -376,44 +261,6 @@ impl Hour {
             watched.both = SmallVec::from_elem(0, peers);
         }
         Ok(Phase::Peers { from: 0 })
-    }
-
-    /// Who heard what together with whom.
-    fn compare(&mut self, from: usize) -> Phase {
-        let mut at = from;
-        while at < self.sample.len() && at < from + OBSERVATIONS {
-            let Some((transmission, _)) = self.sample.get(at).copied() else { break };
-            let rest = self.sample.get(at..).unwrap_or_default();
-            let length = rest.iter().take_while(|(other, _)| *other == transmission).count();
-            let every = length.div_ceil(MOST_TOGETHER).max(1);
-            let together: SmallVec<[u32; MOST_TOGETHER]> =
-                rest.iter().take(length).step_by(every).map(|(_, observer)| *observer).collect();
-            at += length;
-            self.compare_one(&together);
-        }
-        if at < self.sample.len() {
-            return Phase::Peers { from: at };
-        }
-        self.sample = Vec::new();
-        Phase::Counters { from: 0 }
-    }
-
-    fn compare_one(&mut self, together: &[u32]) {
-        for observer in together {
-            let Some(watched) = self.watched.get_mut(*observer as usize) else { continue };
-            watched.heard += 1;
-            let peers = watched.usual.as_ref().map_or(&[][..], |usual| &usual.peers);
-            for (peer, both) in peers.iter().zip(&mut watched.both) {
-                if self.by_row.get(&peer.row).is_some_and(|at| together.binary_search(at).is_ok()) {
-                    *both += 1;
-                }
-            }
-            if self.is_final && peers.len() < MOST_PEERS {
-                for other in together.iter().filter(|other| *other != observer) {
-                    watched.candidates.count(*other);
-                }
-            }
-        }
     }
 
     fn read_counters(&mut self, db: &Connection, from: usize) -> rusqlite::Result<Phase> {

@@ -3,8 +3,10 @@
 //! An hour is final some minutes after it ended, when the last status messages about it have come. The hour that runs
 //! gets a row as well, which the next run replaces. An outage that ends later has its hours estimated anew.
 
+mod compare;
 mod gather;
 mod learn;
+mod watched;
 mod weigh;
 
 use rusqlite::Connection;

@@ -7,8 +7,9 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::COMPLETENESS_SUMMARY;
-use super::gather::{Hour, Source, Watched};
+use super::gather::Hour;
 use super::learn::forget;
+use super::watched::{Source, Watched};
 use crate::completeness::{
     Estimate, Facts, HOUR, Shared, Span, common, estimate, limit, overlap, shared, within, without,
 };

@@ -1704,8 +1704,7 @@ export interface components {
              * @description Seconds of the hour that this is about: fewer while the hour runs.
              */
             covered: number;
-            /** @description What each kind of evidence says by itself. */
-            evidence: components["schemas"]["Evidence"];
+            evidence?: components["schemas"]["Evidence"] | null;
             /**
              * Format: int64
              * @description Packets that it heard; null where nothing tells.
