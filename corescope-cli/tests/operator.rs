@@ -240,6 +240,10 @@ fn a_compressed_backup_comes_back_whole_with_owner_and_mode_of_what_was_there() 
         64
     );
     assert_eq!(cli(dir.path(), &["backup", single.to_str().unwrap()]).code, 64, "it exists already");
+    for (command, named) in [("backup", "no/such/copy.db"), ("restore", "folder")] {
+        let run = cli(dir.path(), &[command, dir.path().join(named).to_str().unwrap()]);
+        assert!(run.code == 74 && run.err.contains(named), "{}", run.err);
+    }
 }
 
 #[test]

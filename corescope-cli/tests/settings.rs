@@ -12,7 +12,7 @@ use corescope_decode::encode::{AdvertBuilder, FrameBuilder};
 use corescope_decode::payload::{NodeType, Position};
 use corescope_decode::{ChannelKey, PayloadType, RegionKey, RouteType};
 use serde_json::{Value, json};
-use support::{Process, mqtt, network, port_of, up, wait_for};
+use support::{Process, corescope, mqtt, network, port_of, up, wait_for};
 
 /// Publishes one message at a time and waits for the answer: then it is committed, or refused.
 struct Publisher {
@@ -293,4 +293,37 @@ fn a_read_token_closes_everything_but_the_probes_until_it_is_gone() {
     }
     assert_eq!(process.stop(), Some(0));
     assert!(!process.said("open-sesame"));
+}
+
+#[test]
+fn a_folder_can_take_the_place_of_the_page_that_is_built_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("page");
+    std::fs::create_dir_all(page.join("assets")).unwrap();
+    std::fs::write(page.join("index.html"), "<title>Ours</title>").unwrap();
+    std::fs::write(page.join("assets/app.js"), "started()").unwrap();
+    std::fs::write(dir.path().join("secret"), "not for you").unwrap();
+    let mut process = Process::start(up(dir.path(), 0).arg("--public").arg(&page));
+    let port = port_of(&process.line("http://"));
+    for (path, wanted) in [
+        ("/", "<title>Ours</title>"),
+        ("/index.html", "<title>Ours</title>"),
+        ("/assets/app.js", "started()"),
+        // A link into the page: the page finds its own way.
+        ("/nodes", "<title>Ours</title>"),
+    ] {
+        let (status, body) = network::get(port, path).unwrap();
+        assert!(status == 200 && body.contains(wanted), "{path}: {status} {body}");
+    }
+    for path in ["/../secret", "/%2e%2e/secret", "/assets/../../secret", "/assets/gone.js"] {
+        let (_, body) = network::get(port, path).unwrap();
+        assert!(!body.contains("not for you"), "{path}: {body}");
+    }
+    assert!(network::get(port, "/api/stats").unwrap().1.contains("totalPackets"), "the API is as it was");
+    assert_eq!(process.stop(), Some(0));
+    let gone = dir.path().join("gone");
+    let mut process =
+        Process::start(corescope().args(["serve", "--data"]).arg(dir.path()).arg("--public").arg(&gone));
+    assert_eq!(process.ended(), Some(64));
+    process.line("gone: no such folder");
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use corescope_core::time::rfc3339;
 use corescope_store::copy::copy_database;
 
@@ -58,7 +59,7 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
         target.clone()
     } else {
         let folder = target.join(folder_name(now()));
-        std::fs::create_dir_all(&folder)?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         folder.join(if args.compress { PACKED } else { PLAIN })
     };
     if is_packed || args.compress {
@@ -157,9 +158,11 @@ fn copy_settings(place: &Place, folder: &Path) -> Result<(), Failure> {
 }
 
 /// A new and empty file of mode 0600: keys and messages come into it.
-pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+pub(super) fn private_file(path: &Path) -> anyhow::Result<std::fs::File> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+        }
         _ => {}
     }
     let mut options = std::fs::OpenOptions::new();
@@ -169,7 +172,7 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options.open(path)
+    options.open(path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Deletes the oldest folders that this command made, all but `keep`.

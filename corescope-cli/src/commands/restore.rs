@@ -49,8 +49,16 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
         args.from.clone()
     } else if args.from.join(PLAIN).is_file() {
         args.from.join(PLAIN)
-    } else {
+    } else if args.from.join(PACKED).is_file() {
         args.from.join(PACKED)
+    } else {
+        return Err(Failure::msg(
+            Exit::Io,
+            format_args!(
+                "{} holds no {PLAIN}: name a backup, a folder that has one in it",
+                args.from.display()
+            ),
+        ));
     };
     let is_packed = source.extension().is_some_and(|e| e == "zst");
     let target = &place.paths.db;
@@ -105,11 +113,11 @@ pub fn run(args: Args, _global: &Global) -> Result<(), Failure> {
 
 fn unpack(source: &Path, to: &Path) -> Result<(), Failure> {
     let doing = || format!("cannot unpack {} to {}", source.display(), to.display());
-    let unpacked = (|| -> std::io::Result<()> {
+    let unpacked = (|| -> anyhow::Result<()> {
         let packed = std::fs::File::open(source)?;
         let plain = private_file(to)?;
         zstd::stream::copy_decode(packed, &plain)?;
-        plain.sync_all()
+        Ok(plain.sync_all()?)
     })();
     unpacked.with_context(doing).map_err(|error| Failure::new(Exit::Io, error))
 }
