@@ -141,7 +141,7 @@ impl Sources {
         };
         self.roster.add(Arc::clone(&status));
         tokio::spawn(watch(Arc::clone(&status), stop.clone()));
-        let task = tokio::spawn(supervised(mqtt));
+        let task = tokio::spawn(supervised(mqtt, stop.clone()));
         self.running.insert(source.name.clone(), Running { source: source.clone(), status, stop, task });
     }
 
@@ -153,14 +153,21 @@ impl Sources {
     }
 }
 
-/// A task that panics would be a source that is silent for ever: say so loudly. There is no state to carry over,
-/// and the broker keeps the session, but what made it panic would do so again: the operator must know.
-async fn supervised(mqtt: MqttSource) {
+/// Pause before a source that ended by a mistake of ours is started again.
+const AFTER_PANIC: Duration = Duration::from_secs(10);
+
+/// A task that panics would be a source that is silent for ever: it is started anew, and the operator is told. There is
+/// no state to carry over: the broker keeps the session, and sends again what was not acknowledged.
+async fn supervised(mqtt: MqttSource, stop: CancellationToken) {
     let name = mqtt.source.name.clone();
     let status = Arc::clone(&mqtt.status);
-    if let Err(error) = tokio::spawn(mqtt.run()).await {
-        tracing::error!(source = %name, %error, "the source ended unexpectedly; restart to get it back");
+    while let Err(error) = tokio::spawn(mqtt.clone().run()).await {
+        tracing::error!(source = %name, %error, "the source ended by a mistake of ours; starting it again");
         status.failed(super::clock::now_ms(), "ended unexpectedly");
-        metrics::counter!("corescope_source_panics_total", "source" => name).increment(1);
+        metrics::counter!("corescope_source_panics_total", "source" => name.clone()).increment(1);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(AFTER_PANIC) => {}
+        }
     }
 }

@@ -28,7 +28,7 @@ use super::receipt::{Ack, AckInbox, AckLine, Receipt, ack_line};
 use super::shared::Shared;
 
 /// One broker to receive from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MqttSource {
     /// Its configuration.
     pub source: Source,

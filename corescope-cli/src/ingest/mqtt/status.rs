@@ -22,6 +22,8 @@ pub struct SourceStatus {
     /// The last connection and the last message by the steady clock; 0: never.
     came_ms: AtomicI64,
     spoke_ms: AtomicI64,
+    /// When its watch last looked at it, Unix milliseconds; 0: nobody watches it.
+    watched_ms: AtomicI64,
     connects: AtomicU64,
     disconnects: AtomicU64,
     messages: AtomicU64,
@@ -114,6 +116,7 @@ impl SourceStatus {
             last_message_ms: AtomicI64::new(0),
             came_ms: AtomicI64::new(0),
             spoke_ms: AtomicI64::new(0),
+            watched_ms: AtomicI64::new(0),
             connects: AtomicU64::new(0),
             disconnects: AtomicU64::new(0),
             messages: AtomicU64::new(0),
@@ -210,6 +213,16 @@ impl SourceStatus {
     pub fn closed(&self, now_ms: i64) {
         self.lost(now_ms);
         metrics::gauge!("corescope_source_connected", "source" => self.name.clone()).set(0.0);
+    }
+
+    /// Its watch has looked at it.
+    pub fn watched(&self, now_ms: i64) {
+        self.watched_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// When its watch last looked at it, Unix milliseconds; `None`: nobody watches it.
+    pub fn last_watched_ms(&self) -> Option<i64> {
+        Some(self.watched_ms.load(Ordering::Relaxed)).filter(|ms| *ms != 0)
     }
 
     /// A message came.

@@ -15,6 +15,7 @@ pub async fn watch(status: Arc<SourceStatus>, stop: CancellationToken) {
     let started = steady_ms();
     let mut warned_at_messages = None;
     loop {
+        status.watched(now_ms());
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(Duration::from_secs(10)) => {}

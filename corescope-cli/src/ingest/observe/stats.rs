@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corescope_core::time::rfc3339_millis;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Observed, readiness};
 use crate::ingest::JobView;
 use crate::ingest::clock::now_ms;
+use crate::ingest::mqtt::SourceStatus;
 
 /// Writes the file every second until intake ends, and once more then.
 pub fn write_stats(observed: Observed, path: PathBuf, stop: CancellationToken) -> JoinHandle<()> {
@@ -74,7 +76,7 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "jobs": observed.desk.jobs().iter().map(job_json).collect::<Vec<_>>(),
         "source_liveness": liveness,
         "source_statuses": statuses.iter().map(|status| status.to_json(now)).collect::<Vec<_>>(),
-        "watchdogLastTickUnix": now.div_euclid(1000),
+        "watchdogLastTickUnix": last_tick(&statuses, now).div_euclid(1000),
         "watchdogPanicCount": 0,
         "queue": {
             "len": observed.level.messages(),
@@ -93,6 +95,11 @@ fn document(observed: &Observed, disk: &mut DiskUse) -> Value {
         "startedUnixMs": observed.started_ms,
         "version": env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// When the watch that is furthest behind last looked at its source, Unix milliseconds; now where there is nothing to watch.
+fn last_tick(statuses: &[Arc<SourceStatus>], now: i64) -> i64 {
+    statuses.iter().filter_map(|status| status.last_watched_ms()).min().unwrap_or(now)
 }
 
 /// Rows of older programs that were completed since the start, by what they lacked.
