@@ -76,6 +76,17 @@ impl Default for Query {
     }
 }
 
+impl Query {
+    /// Whether a row lies behind the cursor, so that a page may show it. Everything does when there is none.
+    pub fn is_behind(&self, row: Cursor) -> bool {
+        self.after.is_none_or(|after| match self.order {
+            Order::NewestId => row.id < after.id,
+            Order::OldestId => row.id > after.id,
+            Order::Latest => row < after,
+        })
+    }
+}
+
 /// A filter expression with what its verdict depends on.
 #[derive(Clone, Debug)]
 pub struct Expression {

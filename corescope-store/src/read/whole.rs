@@ -33,7 +33,7 @@ pub fn transmission_by_id(connection: &Connection, id: i64) -> rusqlite::Result<
     Ok(Some(owned))
 }
 
-/// The transmission with this content hash (any letter case).
+/// The transmission with this content hash: spelled so, in lower or in upper case.
 ///
 /// # Errors
 ///
@@ -43,8 +43,8 @@ pub fn transmission_by_hash(
     hash: &str,
 ) -> rusqlite::Result<Option<OwnedTransmission>> {
     let mut find = connection.prepare_cached("SELECT id FROM transmissions WHERE hash = ?1")?;
-    // The two spellings that occur, by the index.
-    for spelling in [hash.to_ascii_lowercase(), hash.to_ascii_uppercase()] {
+    // The spellings that occur, by the index.
+    for spelling in [hash.to_ascii_lowercase(), hash.to_ascii_uppercase(), hash.to_owned()] {
         if let Some(id) = find.query_row([spelling], |row| row.get(0)).optional()? {
             return transmission_by_id(connection, id);
         }

@@ -284,11 +284,7 @@ impl Pair {
 
     fn place_tx(&mut self, tx: &mut Tx, id: i64) {
         tx.id = id;
-        tx.hash = if tx.hash.is_empty() {
-            format!("{:016x}", id.wrapping_mul(0x1E37_79B9_7F4A_7C15))
-        } else {
-            format!("{}{id}", tx.hash)
-        };
+        tx.hash = if tx.hash.is_empty() { usual_hash(id) } else { format!("{}{id}", tx.hash) };
         let unix = BEGIN + id * 40;
         tx.first_seen =
             if tx.first_seen.is_empty() { rfc3339(unix) } else { rfc3339(unix).replace('Z', &tx.first_seen) };
@@ -454,6 +450,11 @@ pub fn read_all(snapshot: &Snapshot) -> Oracle {
     oracle
 }
 
+/// The hash of a transmission that asks for none of its own.
+fn usual_hash(id: i64) -> String {
+    format!("{:016x}", id.wrapping_mul(0x1E37_79B9_7F4A_7C15))
+}
+
 pub const EXPRESSIONS: [&str; 24] = [
     "type == ADVERT",
     "type != ADVERT && snr > 2",
@@ -501,11 +502,14 @@ pub fn query() -> impl Strategy<Value = Query> {
         0..12_usize,
         0..12_usize,
         prop::option::weighted(0.3, (0..4000_i64, 0..60_i64)),
+        (prop::option::weighted(0.1, 0..40_i64), prop::bool::ANY),
     );
     (sets, rest).prop_map(|(sets, rest)| {
         let (types, routes, observers, region, node, from, channel, scope) = sets;
-        let (since, until, filter, after_id, order, offset, limit, after) = rest;
+        let (since, until, filter, after_id, order, offset, limit, after, (hash, with_damaged)) = rest;
         Query {
+            hash: hash.map(|id| usual_hash(id).to_ascii_uppercase()),
+            with_damaged,
             payload_types: types,
             route_types: routes,
             observers: observers.map(|list| list.iter().map(|n| format!("OBS{n}")).collect()),
@@ -523,7 +527,6 @@ pub fn query() -> impl Strategy<Value = Query> {
             offset,
             limit,
             after: after.map(|(latest, id)| Cursor { latest: BEGIN + latest, id }),
-            ..Query::default()
         }
     })
 }
@@ -582,7 +585,8 @@ impl Oracle {
                 observer.is_some_and(|o| wanted(o))
             })
         };
-        q.payload_types.as_ref().is_none_or(|set| tx.payload_type.is_some_and(|t| set.contains(&t)))
+        q.hash.as_ref().is_none_or(|hash| tx.hash.eq_ignore_ascii_case(hash))
+            && q.payload_types.as_ref().is_none_or(|set| tx.payload_type.is_some_and(|t| set.contains(&t)))
             && q.route_types.as_ref().is_none_or(|set| tx.route_type.is_some_and(|t| set.contains(&t)))
             && q.observers.as_ref().is_none_or(|ids| heard_by(&|o| ids.contains(&o.id)))
             && q.regions.as_ref().is_none_or(|regions| {

@@ -54,21 +54,14 @@ impl<'q> Found<'q> {
             Some(judge) => {
                 for row in page.rows.iter().filter(|row| judge(row)) {
                     self.total += 1;
-                    if self.is_behind(place(row)) {
-                        self.rows.push(place(row));
+                    let (latest, id) = place(row);
+                    if self.query.is_behind(Cursor { latest, id }) {
+                        self.rows.push((latest, id));
                     }
                 }
             }
         }
         self.settle();
-    }
-
-    fn is_behind(&self, (latest, id): (i64, i64)) -> bool {
-        self.query.after.is_none_or(|cursor| match self.query.order {
-            Order::NewestId => id < cursor.id,
-            Order::OldestId => id > cursor.id,
-            Order::Latest => (latest, id) < (cursor.latest, cursor.id),
-        })
     }
 
     /// Sorts and leaves out what is behind the page.

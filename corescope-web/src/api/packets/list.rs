@@ -188,10 +188,11 @@ fn beyond_memory(
 
 /// Where something is hidden, an expression sees only what is shown; the store's columns know more.
 fn judged<'s>(query: &Query, filter: &Filter, view: View<'s>, now_ms: i64) -> Page<'s> {
-    let all = Query { filter: None, offset: 0, limit: usize::MAX, ..query.clone() };
+    let all = Query { filter: None, offset: 0, limit: usize::MAX, after: None, ..query.clone() };
     let mut rows = view.snapshot.query(&all).rows;
     rows.retain(|row| Judged::new(*row, view).passes(filter, now_ms));
     let total = rows.len() as u64;
+    rows.retain(|row| query.is_behind(Cursor { latest: row.latest(), id: row.id() }));
     let more = rows.len() > query.offset.saturating_add(query.limit);
     let rows: Vec<_> = rows.into_iter().skip(query.offset).take(query.limit).collect();
     let next = rows.last().filter(|_| more).map(|row| Cursor { latest: row.latest(), id: row.id() });
