@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use corescope_core::config;
 use corescope_store::memory::{Loading, Store};
-use corescope_web::server::{self, Options, TlsFiles};
+use corescope_web::server::{self, Limits, Options, TlsFiles};
 use corescope_web::{App, AppState, Clock, api};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
@@ -20,6 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -45,9 +47,13 @@ fn certificate(folder: &Path) -> Option<TlsFiles> {
 }
 
 async fn start(files: &TlsFiles) -> (AppState, SocketAddr) {
+    start_with(files, Limits::default()).await
+}
+
+async fn start_with(files: &TlsFiles, limits: Limits) -> (AppState, SocketAddr) {
     let mut loaded = config::load(&config::Input::default()).unwrap();
     let paths = config::Paths::resolve(&config::Places::default(), None, &mut loaded.layers);
-    let options = Options { tls: Some(files.clone()), ..Options::default() };
+    let options = Options { tls: Some(files.clone()), limits, ..Options::default() };
     let state = App::new(Clock::Real, options, loaded.config, paths, Store::new());
     state.store.set_loading(Loading { usable: true, complete: true, ..Loading::default() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -123,4 +129,62 @@ async fn http_1_1_is_spoken_with_clients_that_do_not() {
         }
     }
     state.shutdown.cancel();
+}
+
+/// Reads until the server closes; whatever comes before that does not matter.
+async fn until_closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut rest)).await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_do_not_get_through_the_handshake_are_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(files) = certificate(dir.path()) else { return };
+    let limits = Limits { header_timeout: Duration::from_millis(300), ..Limits::default() };
+    let (state, address) = start_with(&files, limits).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut half = TcpStream::connect(address).await.unwrap();
+    // The beginning of a record that promises 512 bytes.
+    half.write_all(b"\x16\x03\x01\x02\x00\x01").await.unwrap();
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").await.unwrap();
+    for stream in [&mut silent, &mut half, &mut plain] {
+        until_closed(stream).await;
+    }
+    // Agreed on HTTP/2, and then not a word of it.
+    let mut mute = connect(&files, address, &["h2"]).await;
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_mins(1), mute.read_to_end(&mut rest)).await.unwrap();
+    // Others were served all the time.
+    let stream = connect(&files, address, &["http/1.1"]).await;
+    let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let answer = sender.send_request(request("/api/healthz".into())).await.unwrap();
+    assert_ready(answer, Version::HTTP_11).await;
+    state.shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_stop_closes_idle_connections_of_both_protocols() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(files) = certificate(dir.path()) else { return };
+    let (state, address) = start(&files).await;
+    let stream = connect(&files, address, &["h2"]).await;
+    let (mut two, both) = conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let http2 = tokio::spawn(both);
+    let uri = format!("https://localhost:{}/api/healthz", address.port());
+    assert_ready(two.send_request(request(uri)).await.unwrap(), Version::HTTP_2).await;
+    let stream = connect(&files, address, &["http/1.1"]).await;
+    let (mut one, connection) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let http1 = tokio::spawn(connection);
+    assert_ready(one.send_request(request("/api/healthz".into())).await.unwrap(), Version::HTTP_11).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    state.shutdown.cancel();
+    // Both clients still hold their connections; it is the server that ends them.
+    for ended in [http2, http1] {
+        let _ = tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap().unwrap();
+    }
+    until_closed(&mut silent).await;
+    drop((one, two));
 }
