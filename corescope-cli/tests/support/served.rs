@@ -1,5 +1,6 @@
 //! A server as a process, on a small database.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 
@@ -54,7 +55,14 @@ impl Served {
     }
 
     pub fn connect(&self) -> TcpStream {
-        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap()
+        let mut stream = None;
+        // Ports of connections that just ended are free again after a while.
+        wait_for("a free port", || match TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) {
+            Ok(connected) => stream.replace(connected).is_none(),
+            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => false,
+            Err(error) => panic!("{error}"),
+        });
+        stream.unwrap()
     }
 
     /// A live socket; nothing that is awaited of it is waited for longer than a minute.
