@@ -87,7 +87,7 @@ impl Behind {
         let backfills = Backfills::read(db)?;
         Ok(Self {
             stage: Stage::Start,
-            pace: Pace::new(1000),
+            pace: Pace::new(1_000, 200_000),
             with_scopes,
             backfills,
             after_commit: None,

@@ -32,7 +32,7 @@ pub(super) fn run(db: &Connection, progress: &mut dyn FnMut(Progress)) -> Result
     let doing = "cannot merge double observations";
     db.execute_batch("CREATE TEMP TABLE IF NOT EXISTS cs_merge(keep INTEGER, id INTEGER PRIMARY KEY)")
         .doing(doing)?;
-    let mut pace = Pace::new(1_000);
+    let mut pace = Pace::new(1_000, 200_000);
     let mut from = 0;
     while from < total {
         let to = total.min(from.saturating_add(pace.rows()));

@@ -34,4 +34,5 @@ mod view;
 pub use backfills::{Backfills, Pass};
 pub(crate) use behind::{Behind, PATHS_CURSOR, Stepped, TRANSMISSIONS_CURSOR};
 pub(crate) use first::run_first;
+pub(crate) use pace::Pace;
 pub use progress::{Progress, ProgressLog};

@@ -1,4 +1,4 @@
-//! How much to do in one transaction: as much as this machine does in about 60 ms.
+//! How much to do in one transaction: as much as this machine does in about 60 ms, busy as it is now.
 
 use std::time::Duration;
 
@@ -7,23 +7,27 @@ const STEP: Duration = Duration::from_millis(60);
 
 /// Rows of the next step; adapts to the machine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace(i64);
+pub(crate) struct Pace {
+    rows: i64,
+    most: i64,
+}
 
 impl Pace {
-    pub(super) fn new(rows: i64) -> Self {
-        Self(rows)
+    /// Begins with so many rows, and never does more than `most`.
+    pub(crate) fn new(rows: i64, most: i64) -> Self {
+        Self { rows, most }
     }
 
-    pub(super) fn rows(self) -> i64 {
-        self.0
+    pub(crate) fn rows(self) -> i64 {
+        self.rows
     }
 
     /// A step took so long.
-    pub(super) fn took(&mut self, took: Duration) {
+    pub(crate) fn took(&mut self, took: Duration) {
         if took > STEP {
-            self.0 = (self.0 / 2).max(50);
+            self.rows = (self.rows / 2).max(50);
         } else if took < STEP / 4 {
-            self.0 = (self.0 * 2).min(200_000);
+            self.rows = (self.rows * 2).min(self.most);
         }
     }
 }
