@@ -47,7 +47,7 @@ struct Fields<'a> {
     direction: Option<&'a str>,
     observation_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resolved_path: Option<RawArray<'a>>,
+    resolved_path: Option<RawArray>,
     observation_id: i64,
     observed_at: String,
 }

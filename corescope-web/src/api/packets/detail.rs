@@ -9,7 +9,7 @@ use corescope_store::memory::{self, OwnedTransmission, Snapshot, Transmission};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::rows::{Observation, Packet, RawArray, View, newest_first};
+use super::rows::{Observation, Packet, RawArray, ShortObservation, View};
 use crate::error::ErrorBody;
 use crate::server::Hot;
 use crate::{ApiError, App, AppState, json};
@@ -21,7 +21,7 @@ pub(crate) struct PacketDetail<'a> {
     packet: Subject<'a>,
     /// Hops of its path.
     #[schema(value_type = Vec<String>)]
-    path: RawArray<'a>,
+    path: RawArray,
     /// Observations, at least 1.
     observation_count: usize,
     /// Newest first; absent without any.
@@ -122,9 +122,10 @@ fn find<'a>(id: &str, snapshot: &'a Snapshot, view: View<'a>) -> Option<PacketDe
 }
 
 fn of_transmission<'a>(row: Transmission<'a>, view: View<'a>) -> PacketDetail<'a> {
-    let packet = view.packet(row, true);
+    let observations = view.observations(row);
+    let packet = view.packet_with(row, Some(observations.clone()));
     let path = packet.parsed_path.clone().unwrap_or_else(RawArray::empty);
-    complete(Subject::Packet(Box::new(packet)), path, row, view)
+    complete(Subject::Packet(Box::new(packet)), path, row, observations, view)
 }
 
 fn of_observation<'a>(row: memory::Observation<'a>, view: View<'a>) -> PacketDetail<'a> {
@@ -140,19 +141,27 @@ fn of_observation<'a>(row: memory::Observation<'a>, view: View<'a>) -> PacketDet
             memory::Score::Real(n) => n,
         }),
     };
-    complete(Subject::Observation(Box::new(observed)), path, transmission, view)
+    complete(
+        Subject::Observation(Box::new(observed)),
+        path,
+        transmission,
+        view.observations(transmission),
+        view,
+    )
 }
 
 fn complete<'a>(
     packet: Subject<'a>,
-    path: RawArray<'a>,
+    path: RawArray,
     row: Transmission<'a>,
+    observations: Vec<ShortObservation<'a>>,
     view: View<'a>,
 ) -> PacketDetail<'a> {
+    let shared = view.shared(row);
     PacketDetail {
         packet,
         path,
         observation_count: row.observation_count().max(1),
-        observations: newest_first(row).into_iter().map(|o| view.long(o)).collect(),
+        observations: observations.into_iter().map(|short| shared.long(short)).collect(),
     }
 }

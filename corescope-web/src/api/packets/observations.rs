@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::outside_memory;
-use super::rows::{Observation, View, newest_first};
+use super::rows::{Observation, View};
 use crate::error::ErrorBody;
 use crate::server::body;
 use crate::{ApiError, AppState, json};
@@ -49,7 +49,9 @@ pub(crate) async fn observations(State(app): State<AppState>, body: Body) -> Res
     let view = View { snapshot: &snapshot, veil: &veil };
     let of = |hash: &str| {
         let row = snapshot.by_hash(hash).or_else(|| elsewhere.get(hash).map(|row| (&**row).into()));
-        row.map(newest_first).unwrap_or_default().into_iter().map(|o| view.long(o)).collect()
+        let Some(row) = row else { return Vec::new() };
+        let shared = view.shared(row);
+        view.observations(row).into_iter().map(|short| shared.long(short)).collect()
     };
     let results = hashes.iter().map(|hash| (hash.as_str(), of(hash))).collect();
     Ok(json::response(&ObservationsResponse { results }))

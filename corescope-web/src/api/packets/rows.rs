@@ -10,35 +10,37 @@ use utoipa::ToSchema;
 
 use crate::veil::Veil;
 
-/// A JSON array that is kept as text and written as an array.
+/// A JSON array that is kept as text, read once to see that it is one, and written as it is.
 #[derive(Debug, Clone)]
-pub struct RawArray<'a>(Cow<'a, str>);
+pub struct RawArray(Option<Box<RawValue>>);
 
-impl<'a> RawArray<'a> {
+impl RawArray {
     /// `None` unless the text is a JSON array with something in it.
-    pub fn filled(text: Cow<'a, str>) -> Option<Self> {
+    pub fn filled(text: Cow<'_, str>) -> Option<Self> {
         let trimmed = text.trim();
         if !trimmed.starts_with('[') || trimmed.get(1..)?.trim_start().starts_with(']') {
             return None;
         }
-        serde_json::from_str::<&RawValue>(&text).is_ok().then_some(Self(text))
+        RawValue::from_string(text.into_owned()).ok().map(|raw| Self(Some(raw)))
     }
 
     /// An empty array.
     pub fn empty() -> Self {
-        Self(Cow::Borrowed("[]"))
+        Self(None)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_deref().map_or("[]", RawValue::get)
     }
 }
 
-impl Serialize for RawArray<'_> {
+impl Serialize for RawArray {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
+        match &self.0 {
+            Some(raw) => raw.serialize(serializer),
+            None => serializer.collect_seq(std::iter::empty::<()>()),
+        }
     }
 }
 
@@ -80,11 +82,11 @@ pub struct Packet<'a> {
     /// The hops of `path_json`; null when there are none.
     #[serde(rename = "_parsedPath")]
     #[schema(value_type = Option<Vec<String>>)]
-    pub parsed_path: Option<RawArray<'a>>,
+    pub parsed_path: Option<RawArray>,
     /// Public keys of the hops, null where unknown; absent when nothing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Option<String>>>, nullable = false)]
-    pub resolved_path: Option<RawArray<'a>>,
+    pub resolved_path: Option<RawArray>,
     /// Transport scope: null unscoped, `""` scoped but unknown, else `#name`.
     pub scope_name: Option<&'a str>,
     /// Newest first; only when asked for.
@@ -121,7 +123,7 @@ pub struct ShortObservation<'a> {
     /// Public keys of the hops, null where unknown; absent when nothing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Option<String>>>, nullable = false)]
-    pub resolved_path: Option<RawArray<'a>>,
+    pub resolved_path: Option<RawArray>,
 }
 
 /// An observation on its own.
@@ -148,7 +150,7 @@ pub struct Observation<'a> {
     /// Public keys of the hops, null where unknown; absent when nothing is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Option<String>>>, nullable = false)]
-    pub resolved_path: Option<RawArray<'a>>,
+    pub resolved_path: Option<RawArray>,
     /// `rx` or `tx`; absent when unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -229,7 +231,7 @@ impl<'a> View<'a> {
         Who { id: Some(&observer.id), name, iata: observer.iata.as_deref().filter(|i| !i.is_empty()) }
     }
 
-    fn resolved(self, text: Option<Cow<'a, str>>) -> Option<RawArray<'a>> {
+    fn resolved(self, text: Option<Cow<'a, str>>) -> Option<RawArray> {
         RawArray::filled(self.veil.resolved(text?, self.snapshot))
     }
 
@@ -243,6 +245,15 @@ impl<'a> View<'a> {
 
     /// A packet, with its observations if asked for.
     pub fn packet(self, row: Transmission<'a>, with_observations: bool) -> Packet<'a> {
+        self.packet_with(row, with_observations.then(|| self.observations(row)))
+    }
+
+    /// A packet with observations that are made already.
+    pub(super) fn packet_with(
+        self,
+        row: Transmission<'a>,
+        observations: Option<Vec<ShortObservation<'a>>>,
+    ) -> Packet<'a> {
         let display = row.display();
         let who = self.who(display.and_then(|d| d.observer()));
         let path_json = display.and_then(|d| d.path_json());
@@ -267,8 +278,7 @@ impl<'a> View<'a> {
             direction: display.and_then(|d| d.direction()),
             resolved_path: self.resolved(row.resolved_path()),
             scope_name: row.scope_name(),
-            observations: with_observations
-                .then(|| newest_first(row).into_iter().map(|o| self.short(o)).collect()),
+            observations,
         }
     }
 
@@ -321,24 +331,47 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The observations inside their packet, newest first.
+    pub(super) fn observations(self, row: Transmission<'a>) -> Vec<ShortObservation<'a>> {
+        newest_first(row).into_iter().map(|o| self.short(o)).collect()
+    }
+
     /// An observation on its own.
     pub fn long(self, row: memory::Observation<'a>) -> Observation<'a> {
-        let who = self.who(row.observer());
-        let transmission = row.transmission();
+        self.shared(row.transmission()).long(self.short(row))
+    }
+
+    /// What every observation of a transmission repeats, read once for all of them.
+    pub(super) fn shared(self, row: Transmission<'a>) -> Shared<'a> {
+        Shared { transmission_id: row.id(), hash: row.hash(), raw_hex: self.frame(row) }
+    }
+}
+
+/// The columns of a transmission that each of its observations carries.
+#[derive(Debug)]
+pub(super) struct Shared<'a> {
+    transmission_id: i64,
+    hash: Cow<'a, str>,
+    raw_hex: Option<Cow<'a, str>>,
+}
+
+impl<'a> Shared<'a> {
+    /// An observation on its own, from its form inside the packet.
+    pub(super) fn long(&self, short: ShortObservation<'a>) -> Observation<'a> {
         Observation {
-            id: row.id(),
-            transmission_id: transmission.id(),
-            hash: transmission.hash(),
-            observer_id: who.id,
-            observer_name: who.name,
-            observer_iata: who.iata,
-            snr: row.snr(),
-            rssi: row.rssi(),
-            path_json: row.path_json(),
-            resolved_path: self.resolved(row.resolved_path()),
-            direction: row.direction(),
-            raw_hex: self.frame(transmission),
-            timestamp: observed_at(row),
+            id: short.id,
+            transmission_id: self.transmission_id,
+            hash: self.hash.clone(),
+            observer_id: short.observer_id,
+            observer_name: short.observer_name,
+            observer_iata: short.observer_iata,
+            snr: short.snr,
+            rssi: short.rssi,
+            path_json: short.path_json,
+            resolved_path: short.resolved_path,
+            direction: short.direction,
+            raw_hex: self.raw_hex.clone(),
+            timestamp: short.timestamp,
         }
     }
 }
