@@ -90,6 +90,7 @@ fn readers_see_whole_moments() {
                 });
             }
             scope.spawn(|| {
+                let _here = store.pack_here();
                 while !done.load(Ordering::Acquire) {
                     store.compact();
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 
-use super::compact::RECENT_MOST;
+use super::compact::{RECENT_BOUND, RECENT_MOST};
 use super::owned::{Defect, OwnedTransmission, is_damaged_payload};
 use super::record::{ObservationRow, TransmissionRow};
 use super::snapshot::Snapshot;
@@ -275,11 +275,17 @@ impl<'s> Append<'s> {
                 self.appender.aggregates.remove(&Transmission::from(&*was));
             }
         }
-        if self.next.recent.rows.len() >= RECENT_MOST {
+        let packer = self.appender.packer.clone();
+        let most = if packer.is_some() { RECENT_BOUND } else { RECENT_MOST };
+        if self.next.recent.rows.len() >= most {
             self.next.pack_recent();
         }
+        let packer = packer.filter(|_| self.next.recent.rows.len() >= RECENT_MOST);
         self.appender.enforce_budget(&mut self.next);
         let snapshot = self.store.publish(&mut self.appender, &mut self.next);
+        if let Some(packer) = packer {
+            packer.unpark();
+        }
         if !self.history {
             self.appender.inserted += self.outcome.new_transmissions;
         }

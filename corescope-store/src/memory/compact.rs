@@ -12,6 +12,8 @@ use super::view::Transmission;
 
 /// Recent rows are packed when there are this many …
 pub(super) const RECENT_MOST: usize = 1024;
+/// … by the appender itself when there are so many, because the thread that packs does not keep up …
+pub(super) const RECENT_BOUND: usize = 3 * RECENT_MOST;
 /// … and so many stay, because observations still arrive for them.
 const RECENT_KEPT: usize = 256;
 /// Segments are not merged beyond so many transmissions …
@@ -28,18 +30,83 @@ impl Snapshot {
     }
 
     pub(super) fn pack_all_but(&mut self, kept: usize) {
+        if let Some(sealed) = self.seal(kept) {
+            self.settle(&sealed);
+        }
+    }
+
+    /// The id that the next part begins with.
+    fn next_low(&self) -> i64 {
+        self.parts.last().map_or(self.floor, |p| p.high + 1)
+    }
+
+    /// The older recent rows in a segment of their own, which is not part of the snapshot yet.
+    fn seal(&self, kept: usize) -> Option<Sealed> {
         let count = self.recent.rows.len().saturating_sub(kept);
-        let Some(last) = count.checked_sub(1).and_then(|at| self.recent.rows.get(at)) else { return };
-        let high = last.head.id;
-        let low = self.parts.last().map_or(self.floor, |p| p.high + 1);
+        let rows = self.recent.rows.get(..count)?.to_vec();
+        let high = rows.last()?.head.id;
         let mut builder = Builder::default();
-        for row in &self.recent.rows[..count] {
+        for row in &rows {
             add(&mut builder, &Transmission::from(&**row));
         }
-        if builder.len() == count {
-            self.recent.drain(count);
-            self.parts.push(Part::new(low, high, Arc::new(builder.finish())));
+        (builder.len() == count).then(|| Sealed {
+            low: self.next_low(),
+            high,
+            rows,
+            segment: Arc::new(builder.finish()),
+        })
+    }
+
+    /// Puts a sealed segment in place of its recent rows. Rows that came, changed or went since lie over it. False
+    /// when others were packed in the meantime.
+    fn settle(&mut self, sealed: &Sealed) -> bool {
+        if self.next_low() != sealed.low {
+            return false;
         }
+        let count = self.recent.rows.partition_point(|row| row.head.id <= sealed.high);
+        let mut now = self.recent.drain(count).into_iter().peekable();
+        let mut overlay = Overlay::default();
+        let mut put = |id: i64, now: Option<Arc<OwnedTransmission>>| {
+            let instead_of = sealed.segment.find(id).map(|row| row as u32);
+            overlay.rows.push(OverlayRow { id, instead_of, now });
+        };
+        for packed in &sealed.rows {
+            let id = packed.head.id;
+            while let Some(new) = now.next_if(|row| row.head.id < id) {
+                put(new.head.id, Some(new));
+            }
+            match now.next_if(|row| row.head.id == id) {
+                Some(same) if Arc::ptr_eq(&same, packed) => {}
+                changed => put(id, changed),
+            }
+        }
+        self.parts.push(Part {
+            low: sealed.low,
+            high: sealed.high,
+            segment: Arc::clone(&sealed.segment),
+            overlay: Arc::new(overlay),
+        });
+        true
+    }
+}
+
+/// Recent rows that were packed, for a snapshot that may have moved on since.
+struct Sealed {
+    low: i64,
+    high: i64,
+    rows: Vec<Arc<OwnedTransmission>>,
+    segment: Arc<Segment>,
+}
+
+/// While it lives, the thread that made it packs the store's recent rows: see [`Store::pack_here`].
+#[derive(Debug)]
+pub struct PackedHere<'s> {
+    store: &'s Store,
+}
+
+impl Drop for PackedHere<'_> {
+    fn drop(&mut self) {
+        self.store.appender().packer = None;
     }
 }
 
@@ -50,17 +117,49 @@ impl Store {
         self.change(|next| next.pack_all_but(0));
     }
 
-    /// One step of packing, away from the appender: merges two neighbouring segments that are small, or packs one
-    /// anew that many rows have changed in. False when there was nothing to do.
+    /// From now on this thread calls [`compact`](Self::compact) again and again, so that the appender need not pack
+    /// recent rows while it appends; it unparks the thread when there are enough of them. When the thread does not keep
+    /// up, the appender packs all the same: rows in full are bounded. Ends when the result is dropped.
+    pub fn pack_here(&self) -> PackedHere<'_> {
+        self.appender().packer = Some(std::thread::current());
+        PackedHere { store: self }
+    }
+
+    /// Packs the older recent rows, if there are enough that the appender has left.
+    fn pack_recent(&self) -> bool {
+        let snapshot = self.snapshot();
+        if snapshot.recent.rows.len() < RECENT_MOST {
+            return false;
+        }
+        let Some(sealed) = snapshot.seal(RECENT_KEPT) else { return false };
+        drop(snapshot);
+        let mut appender = self.appender();
+        let mut next = Snapshot::clone(&self.snapshot());
+        if next.settle(&sealed) {
+            self.publish(&mut appender, &mut next);
+        }
+        true
+    }
+
+    /// One step of packing, away from the appender: packs recent rows that the appender left to
+    /// [a thread](Self::pack_here), merges two neighbouring segments that are small, or packs one anew that many rows
+    /// have changed in. False when there was nothing to do.
     ///
     /// A follower does this by itself; a program that appends by other means calls it now and then. Answers are the
     /// same before and after.
     pub fn compact(&self) -> bool {
+        if self.pack_recent() {
+            return true;
+        }
         let snapshot = self.snapshot();
         let Some((from, to)) = step(&snapshot.parts) else { return false };
         let old = &snapshot.parts[from..to];
         let mut builder = Builder::default();
-        for row in old.iter().flat_map(Part::transmissions) {
+        for (at, row) in old.iter().flat_map(Part::transmissions).enumerate() {
+            // A merge takes long, and recent rows do not wait for it.
+            if at % 256 == 0 {
+                self.pack_recent();
+            }
             add(&mut builder, &row);
         }
         let segment = Arc::new(builder.finish());
@@ -173,5 +272,107 @@ pub(super) fn add(builder: &mut Builder, row: &Transmission<'_>) {
             },
         );
         debug_assert!(added.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::record::Batch;
+
+    fn transmission(id: i64, hash: &str) -> TransmissionRow<'_> {
+        TransmissionRow {
+            id,
+            raw_hex: "150011",
+            hash,
+            first_seen: "2026-01-01T00:00:00Z",
+            last_seen: 0,
+            route_type: Some(1),
+            payload_type: Some(5),
+            payload_version: Some(0),
+            decoded_json: None,
+            from_pubkey: None,
+            channel_hash: None,
+            scope_name: None,
+        }
+    }
+
+    fn observation(id: i64, transmission_id: i64) -> ObservationRow<'static> {
+        ObservationRow {
+            id,
+            transmission_id,
+            observer: Some(id % 7),
+            direction: Some("rx"),
+            snr: Some(2.5),
+            rssi: None,
+            score: None,
+            path_json: Some(r#"["AB","CD"]"#),
+            timestamp: 1_767_225_600 + id,
+            resolved_path: Some(r#"["abcd",null]"#),
+            raw_hex: Some("1502ABCD11"),
+        }
+    }
+
+    fn append(store: &Store, ids: impl IntoIterator<Item = i64>) {
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let hashes: Vec<String> = ids.iter().map(|id| format!("{id:016x}")).collect();
+        let transmissions: Vec<_> =
+            ids.iter().zip(&hashes).map(|(id, hash)| transmission(*id, hash)).collect();
+        let observations: Vec<_> = ids.iter().map(|id| observation(id * 10, *id)).collect();
+        store.append(&Batch { transmissions: &transmissions, observations: &observations });
+    }
+
+    fn contents(snapshot: &Snapshot) -> Vec<String> {
+        snapshot.transmissions().map(|row| format!("{:?}", row.to_owned_row())).collect()
+    }
+
+    #[test]
+    fn what_happens_to_rows_while_they_are_packed_holds() {
+        let store = Store::new();
+        append(&store, (1..=10).map(|n| n * 2));
+        let sealed = store.snapshot().seal(2).expect("eight rows");
+        append(&store, [5, 30]);
+        let mut later = store.begin();
+        later.observation(&observation(41, 4));
+        later.observation(&observation(201, 20));
+        later.transmission(&TransmissionRow { payload_type: Some(2), ..transmission(6, "0000000000000006") });
+        assert!(later.remove_transmission(8) && later.remove_transmission(16));
+        later.publish();
+
+        let before = store.snapshot();
+        let mut after = Snapshot::clone(&before);
+        assert!(after.settle(&sealed));
+        assert_eq!(contents(&after), contents(&before));
+        let ids = |rows: &[Arc<OwnedTransmission>]| rows.iter().map(|row| row.head.id).collect::<Vec<_>>();
+        assert_eq!(ids(&after.recent.rows), [18, 20, 30]);
+        let [part] = &after.parts[..] else { panic!("one part") };
+        assert_eq!(part.overlay.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [4, 5, 6, 8, 16]);
+        for id in [2, 4, 5, 8, 16, 30] {
+            let found = |s: &Snapshot| s.by_hash(&format!("{id:016x}")).map(|row| row.id());
+            assert_eq!(found(&after), found(&before), "transmission {id}");
+            let heard = |s: &Snapshot| s.observation_by_id(id * 10).map(|o| o.transmission().id());
+            assert_eq!(heard(&after), heard(&before), "observation of {id}");
+        }
+        assert!(!after.settle(&sealed), "rows that are packed are not packed again");
+        assert_eq!(contents(&after), contents(&before));
+    }
+
+    #[test]
+    fn the_appender_leaves_packing_to_the_thread_that_does_it_but_bounded() {
+        let store = Store::new();
+        let in_full = || store.snapshot().recent.rows.len();
+        let here = store.pack_here();
+        append(&store, 1..=2000);
+        assert_eq!(in_full(), 2000);
+        let before = contents(&store.snapshot());
+        assert!(store.compact());
+        assert_eq!(in_full(), RECENT_KEPT);
+        assert_eq!(contents(&store.snapshot()), before);
+        append(&store, 2001..=2001 + RECENT_BOUND as i64);
+        assert_eq!(in_full(), RECENT_KEPT, "the appender packs when nobody does");
+        drop(here);
+        append(&store, 6001..=6000 + RECENT_MOST as i64);
+        assert_eq!(in_full(), RECENT_KEPT, "the appender packs again");
+        assert_eq!(store.snapshot().transmissions().count() as u64, store.snapshot().transmission_count());
     }
 }

@@ -32,6 +32,7 @@ mod view;
 
 pub use aggregate::{Activity, Aggregate, Counters, NodeActivity, ObserverActivity, recount};
 pub use append::Append;
+pub use compact::PackedHere;
 pub use fields::PacketFields;
 pub use graph::{Edge, EdgeRow, Graph};
 pub use heard::{Heard, HeardBy, Mean, Want};

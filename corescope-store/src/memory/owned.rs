@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use hashbrown::DefaultHashBuilder;
 
-use super::matcher::{payload_keys, resolved_keys};
+use super::matcher::{payload_keys, quote_at, resolved_keys};
 use super::record::{ObservationRow, Score, TransmissionRow};
 use super::seconds;
 use super::segment::code_of_hex;
@@ -54,14 +54,39 @@ pub(crate) struct Head {
 pub(crate) struct OwnedObservation {
     pub(crate) id: i64,
     pub(crate) observer: Option<i64>,
-    pub(crate) direction: Option<Box<str>>,
     pub(crate) snr: Option<f64>,
     pub(crate) rssi: Option<f64>,
     pub(crate) score: Option<Score>,
-    pub(crate) path_json: Option<Box<str>>,
     pub(crate) timestamp: i64,
-    pub(crate) resolved_path: Option<Box<str>>,
-    pub(crate) raw_hex: Option<Box<str>>,
+    texts: Texts,
+}
+
+/// The texts of an observation (`direction`, `path_json`, `resolved_path`, `raw_hex`) in one piece of memory: an
+/// observation that is appended asks for one and not for four.
+#[derive(Clone, Debug, PartialEq)]
+struct Texts {
+    all: Box<str>,
+    /// Where each ends and the next begins.
+    ends: [u32; 4],
+    /// Which are there.
+    present: [bool; 4],
+}
+
+impl Texts {
+    /// Each of them is at most [`MOST_TEXT`] bytes long.
+    fn new(texts: [Option<&str>; 4]) -> Self {
+        let mut all = String::with_capacity(texts.iter().flatten().map(|text| text.len()).sum());
+        let ends = texts.map(|text| {
+            all.push_str(text.unwrap_or_default());
+            all.len() as u32
+        });
+        Self { all: all.into(), ends, present: texts.map(|text| text.is_some()) }
+    }
+
+    fn get(&self, at: usize) -> Option<&str> {
+        let begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.present[at].then(|| self.all.get(begin as usize..self.ends[at] as usize)).flatten()
+    }
 }
 
 /// How the hex digits of a column are written.
@@ -134,14 +159,11 @@ impl OwnedTransmission {
         let owned = Arc::new(OwnedObservation {
             id: row.id,
             observer: row.observer,
-            direction: row.direction.map(Into::into),
             snr: row.snr,
             rssi: row.rssi,
             score: row.score,
-            path_json: row.path_json.map(Into::into),
             timestamp: row.timestamp,
-            resolved_path: row.resolved_path.map(Into::into),
-            raw_hex: row.raw_hex.map(Into::into),
+            texts: Texts::new([row.direction, row.path_json, row.resolved_path, row.raw_hex]),
         });
         let new = match self.observations.binary_search_by_key(&row.id, |o| o.id) {
             Ok(at) => {
@@ -252,7 +274,7 @@ impl OwnedTransmission {
             self.nodes.extend(payload_keys(json).map(key_hash));
         }
         for o in &self.observations {
-            self.nodes.extend(hints(o.path_json.as_deref(), o.resolved_path.as_deref()));
+            self.nodes.extend(hints(o.path_json(), o.resolved_path()));
         }
         self.nodes.sort_unstable();
         self.nodes.dedup();
@@ -289,8 +311,7 @@ impl OwnedTransmission {
     /// Keys of the nodes that take part, each once.
     pub(crate) fn node_keys(&self) -> Vec<&str> {
         let payload = self.head.decoded_json.as_deref().into_iter().flat_map(payload_keys);
-        let relays =
-            self.observations.iter().filter_map(|o| o.resolved_path.as_deref()).flat_map(resolved_keys);
+        let relays = self.observations.iter().filter_map(|o| o.resolved_path()).flat_map(resolved_keys);
         let all = self.head.from_pubkey.as_deref().into_iter().chain(payload).chain(relays);
         // Numbers are sorted more quickly than texts.
         let mut keys: Vec<(u64, &str)> =
@@ -318,22 +339,36 @@ pub(crate) fn key_hash(key: &str) -> u64 {
 impl OwnedObservation {
     /// Bytes held, the pointer to it included.
     fn bytes(&self) -> usize {
-        let texts = [&self.direction, &self.path_json, &self.resolved_path, &self.raw_hex];
-        24 + size_of::<Self>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+        24 + size_of::<Self>() + self.texts.all.len()
+    }
+
+    pub(crate) fn direction(&self) -> Option<&str> {
+        self.texts.get(0)
+    }
+
+    pub(crate) fn path_json(&self) -> Option<&str> {
+        self.texts.get(1)
+    }
+
+    pub(crate) fn resolved_path(&self) -> Option<&str> {
+        self.texts.get(2)
+    }
+
+    pub(crate) fn raw_hex(&self) -> Option<&str> {
+        self.texts.get(3)
     }
 
     fn copy_of(o: &Observation<'_>) -> Self {
+        let (path_json, resolved_path, raw_hex) = (o.path_json(), o.resolved_path(), o.raw_hex());
+        let texts = [o.direction(), path_json.as_deref(), resolved_path.as_deref(), raw_hex.as_deref()];
         Self {
             id: o.id(),
             observer: o.observer(),
-            direction: o.direction().map(Into::into),
             snr: o.snr(),
             rssi: o.rssi(),
             score: o.score(),
-            path_json: o.path_json().map(Into::into),
             timestamp: o.timestamp(),
-            resolved_path: o.resolved_path().map(Into::into),
-            raw_hex: o.raw_hex().map(Into::into),
+            texts: Texts::new(texts),
         }
     }
 }
@@ -359,10 +394,10 @@ impl DisplayKey<'_> {
 
 fn display_key(o: &OwnedObservation) -> DisplayKey<'_> {
     DisplayKey {
-        hops: o.path_json.as_deref().map_or(0, count_hops),
+        hops: o.path_json().map_or(0, count_hops),
         timestamp: o.timestamp,
         observer: o.observer,
-        path_json: o.path_json.as_deref(),
+        path_json: o.path_json(),
     }
 }
 
@@ -472,16 +507,30 @@ impl<'de> serde::Deserialize<'de> for IgnoredObject {
 /// Whether a text is a JSON array of strings without escapes (and nulls), written without blanks: what nearly all are.
 /// A no says nothing.
 fn is_plain_array(text: &str, nulls: bool) -> bool {
-    let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) else { return false };
+    let [b'[', inner @ .., b']'] = text.as_bytes() else { return false };
     // Over the whole text at once, which compilers do many bytes at a time.
-    if inner.bytes().fold(0, |odd, b| odd | u8::from(b < 0x20) | u8::from(b == b'\\')) != 0 {
+    if inner.iter().fold(0, |odd, b| odd | u8::from(*b < 0x20) | u8::from(*b == b'\\')) != 0 {
         return false;
     }
-    let plain = |item: &str| {
-        (nulls && item == "null")
-            || item.strip_prefix('"').and_then(|i| i.strip_suffix('"')).is_some_and(|i| !i.contains('"'))
-    };
-    inner.is_empty() || inner.split(',').all(plain)
+    let mut rest = inner;
+    if rest.is_empty() {
+        return true;
+    }
+    loop {
+        let after = match rest {
+            [b'n', b'u', b'l', b'l', after @ ..] if nulls => after,
+            [b'"', string @ ..] => match quote_at(string).and_then(|end| string.get(end + 1..)) {
+                Some(after) => after,
+                None => return false,
+            },
+            _ => return false,
+        };
+        match after {
+            [] => return true,
+            [b',', after @ ..] => rest = after,
+            _ => return false,
+        }
+    }
 }
 
 /// Checks the lengths of the texts of an observation.

@@ -44,6 +44,8 @@ pub(super) struct Appender {
     pub(super) evicted: Evicted,
     /// Transmissions that came after the load.
     pub(super) inserted: u64,
+    /// The thread that packs recent rows, if there is one.
+    pub(super) packer: Option<std::thread::Thread>,
 }
 
 /// What the budget dropped.

@@ -395,7 +395,7 @@ impl<'a> Observation<'a> {
     pub fn direction(&self) -> Option<&'a str> {
         match self.place {
             ObservationPlace::Packed(s, _, at) => s.direction(at),
-            ObservationPlace::Owned(o) => o.direction.as_deref(),
+            ObservationPlace::Owned(o) => o.direction(),
         }
     }
 
@@ -435,7 +435,7 @@ impl<'a> Observation<'a> {
     pub fn path_json(&self) -> Option<Cow<'a, str>> {
         match self.place {
             ObservationPlace::Packed(s, _, at) => s.path_json(at).map(Cow::Owned),
-            ObservationPlace::Owned(o) => o.path_json.as_deref().map(Cow::Borrowed),
+            ObservationPlace::Owned(o) => o.path_json().map(Cow::Borrowed),
         }
     }
 
@@ -445,8 +445,7 @@ impl<'a> Observation<'a> {
         match self.place {
             ObservationPlace::Packed(s, _, at) => s.write_path(at, between, &mut out),
             ObservationPlace::Owned(o) => {
-                let hops: Vec<&str> =
-                    o.path_json.as_deref().map(resolved_keys).into_iter().flatten().collect();
+                let hops: Vec<&str> = o.path_json().map(resolved_keys).into_iter().flatten().collect();
                 out = hops.join(between);
             }
         }
@@ -457,7 +456,7 @@ impl<'a> Observation<'a> {
     pub fn hop_count(&self) -> usize {
         match self.place {
             ObservationPlace::Packed(s, _, at) => s.hop_count(at),
-            ObservationPlace::Owned(o) => o.path_json.as_deref().map_or(0, count_hops),
+            ObservationPlace::Owned(o) => o.path_json().map_or(0, count_hops),
         }
     }
 
@@ -465,7 +464,7 @@ impl<'a> Observation<'a> {
     pub fn is_resolved(&self) -> bool {
         match self.place {
             ObservationPlace::Packed(s, _, at) => s.is_resolved(at),
-            ObservationPlace::Owned(o) => o.resolved_path.is_some(),
+            ObservationPlace::Owned(o) => o.resolved_path().is_some(),
         }
     }
 
@@ -473,7 +472,7 @@ impl<'a> Observation<'a> {
     pub fn resolved_path(&self) -> Option<Cow<'a, str>> {
         match self.place {
             ObservationPlace::Packed(s, _, at) => s.resolved_path(at).map(Cow::Owned),
-            ObservationPlace::Owned(o) => o.resolved_path.as_deref().map(Cow::Borrowed),
+            ObservationPlace::Owned(o) => o.resolved_path().map(Cow::Borrowed),
         }
     }
 
@@ -481,7 +480,7 @@ impl<'a> Observation<'a> {
     pub fn raw_hex(&self) -> Option<Cow<'a, str>> {
         match self.place {
             ObservationPlace::Packed(s, r, at) => s.observation_raw_hex(r, at).map(Cow::Owned),
-            ObservationPlace::Owned(o) => o.raw_hex.as_deref().map(Cow::Borrowed),
+            ObservationPlace::Owned(o) => o.raw_hex().map(Cow::Borrowed),
         }
     }
 }

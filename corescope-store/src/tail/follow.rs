@@ -97,6 +97,7 @@ pub fn follow(path: &Path, store: Store, options: Options) -> std::io::Result<Fo
     follower.threads.push(builder("store-follow").spawn(move || work.run())?);
     follower.threads.push(builder("store-pack").spawn(move || {
         let (store, stop) = packing;
+        let _here = store.pack_here();
         while !stop.load(Ordering::Acquire) {
             if !store.compact() {
                 std::thread::park_timeout(Duration::from_millis(200));

@@ -144,10 +144,11 @@ fn parse_hops(text: &str, path: &mut [u8; 255]) -> Option<(usize, usize)> {
     for (at, item) in inner.chunks(stride).enumerate() {
         let (hop, end) = item.split_at_checked(digits + 2)?;
         let last = (at + 1) * stride > inner.len();
-        if end != if last { &b""[..] } else { b"," } {
+        // Patterns are compared in place, prefixes by a call each.
+        let ([b'"', hop @ .., b'"'], true) = (hop, if last { end.is_empty() } else { matches!(end, [b',']) })
+        else {
             return None;
-        }
-        let hop = hop.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        };
         for pair in hop.chunks_exact(2) {
             *path.get_mut(len)? = upper_digit(pair[0])? << 4 | upper_digit(pair[1])?;
             len += 1;
