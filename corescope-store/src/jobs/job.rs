@@ -167,17 +167,7 @@ impl Job {
 
     /// Whether pages may be free afterwards.
     pub(super) fn deletes(self) -> bool {
-        matches!(
-            self,
-            Self::PruneEdges
-                | Self::PruneNodes
-                | Self::PruneObservers
-                | Self::PrunePackets
-                | Self::PruneMetrics
-                | Self::PruneReceptions
-                | Self::FoldLedger
-                | Self::TrimChanges
-        )
+        self.goes_by_age() || matches!(self, Self::FoldLedger | Self::TrimChanges)
     }
 
     /// Whether it deletes what the clock calls old.

@@ -3,6 +3,11 @@
 
 use rusqlite::Connection;
 
+use crate::read::exists;
+
+/// Key of `cs_state`: completeness is final for every hour before this, unix seconds.
+pub(crate) const COMPLETE_UNTIL: &str = "completeness_until";
+
 /// Which lines of the account are wanted.
 #[derive(Clone, Debug)]
 pub struct LedgerQuery<'a> {
@@ -62,16 +67,16 @@ pub struct CompletenessRow {
     pub evidence: Option<String>,
 }
 
-/// A time in which a source was not connected.
+/// A time in which a source was not connected, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutageRow {
+pub struct Outage {
     /// The source.
     pub source: String,
     /// Its start, unix seconds.
     pub start: i64,
     /// Its end, unix seconds.
     pub until: i64,
-    /// Whether the broker still had our session afterwards.
+    /// Whether the broker still had our session when it ended: it may have kept messages for us.
     pub resumed: bool,
 }
 
@@ -81,7 +86,7 @@ pub struct OutageRow {
 ///
 /// What SQLite says.
 pub fn ledger(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<LedgerLine>> {
-    if !has_table(c, "cs_ledger")? {
+    if !exists(c, "cs_ledger")? {
         return Ok(Vec::new());
     }
     c.prepare_cached(
@@ -112,7 +117,7 @@ pub fn ledger(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<Ledge
 ///
 /// What SQLite says.
 pub fn completeness(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<CompletenessRow>> {
-    if !has_table(c, "cs_completeness")? {
+    if !exists(c, "cs_completeness")? {
         return Ok(Vec::new());
     }
     // Files that an earlier version wrote lack the two columns.
@@ -142,15 +147,15 @@ pub fn completeness(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec
 ///
 /// What SQLite says.
 pub fn least_complete(c: &Connection, most: u32) -> rusqlite::Result<Vec<(String, f64)>> {
-    if !has_table(c, "cs_completeness")? {
+    if !exists(c, "cs_completeness")? {
         return Ok(Vec::new());
     }
     c.prepare_cached(
         "SELECT observer, ratio FROM cs_completeness WHERE ratio IS NOT NULL AND hour = \
-           (SELECT CAST(value AS INTEGER) - 3600 FROM cs_state WHERE key = 'completeness_until') \
+           (SELECT CAST(value AS INTEGER) - 3600 FROM cs_state WHERE key = ?2) \
          ORDER BY ratio, observer LIMIT ?1",
     )?
-    .query_map([most], |r| Ok((r.get(0)?, r.get(1)?)))?
+    .query_map((most, COMPLETE_UNTIL), |r| Ok((r.get(0)?, r.get(1)?)))?
     .collect()
 }
 
@@ -159,8 +164,8 @@ pub fn least_complete(c: &Connection, most: u32) -> rusqlite::Result<Vec<(String
 /// # Errors
 ///
 /// What SQLite says.
-pub fn outages(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<OutageRow>> {
-    if !has_table(c, "cs_outages")? {
+pub fn outages(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<Outage>> {
+    if !exists(c, "cs_outages")? {
         return Ok(Vec::new());
     }
     c.prepare_cached(
@@ -168,13 +173,9 @@ pub fn outages(c: &Connection, q: &LedgerQuery<'_>) -> rusqlite::Result<Vec<Outa
          WHERE until > ?1 AND start < ?2 AND (?3 IS NULL OR source = ?3) ORDER BY source, start LIMIT 10000",
     )?
     .query_map((q.since, q.until, q.source), |r| {
-        Ok(OutageRow { source: r.get(0)?, start: r.get(1)?, until: r.get(2)?, resumed: r.get(3)? })
+        Ok(Outage { source: r.get(0)?, start: r.get(1)?, until: r.get(2)?, resumed: r.get(3)? })
     })?
     .collect()
-}
-
-fn has_table(c: &Connection, name: &str) -> rusqlite::Result<bool> {
-    c.prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?.exists([name])
 }
 
 fn has_column(c: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {

@@ -15,8 +15,10 @@ mod receptions;
 pub use backup::backup;
 pub use dropped::{Dropped, DroppedQuery, dropped, dropped_count};
 pub use figures::{FileFigures, RowCounts, figures, row_counts};
+#[cfg(feature = "write")]
+pub(crate) use ledger::COMPLETE_UNTIL;
 pub use ledger::{
-    CompletenessRow, LedgerLine, LedgerQuery, OutageRow, completeness, least_complete, ledger, outages,
+    CompletenessRow, LedgerLine, LedgerQuery, Outage, completeness, least_complete, ledger, outages,
 };
 pub use metrics::{BatterySample, MetricRow, NoiseSeries, battery, metrics, noise_since};
 pub use reader::{LookupError, Reader};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 
+use super::checks::{Defect, is_damaged_payload};
 use super::compact::{RECENT_BOUND, RECENT_MOST};
-use super::owned::{Defect, OwnedTransmission, is_damaged_payload};
+use super::owned::OwnedTransmission;
 use super::record::{ObservationRow, TransmissionRow};
 use super::snapshot::Snapshot;
 use super::store::{Appender, Outcome, Store};

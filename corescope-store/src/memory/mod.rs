@@ -7,6 +7,7 @@
 mod aggregate;
 mod append;
 mod bits;
+mod checks;
 mod compact;
 mod expression;
 mod fields;
@@ -32,6 +33,8 @@ mod view;
 
 pub use aggregate::{Activity, Aggregate, Counters, NodeActivity, ObserverActivity, recount};
 pub use append::Append;
+pub(crate) use checks::is_damaged_payload;
+pub use checks::{Defect, MOST_TEXT};
 pub use compact::PackedHere;
 pub use fields::PacketFields;
 pub use graph::{Edge, EdgeRow, Graph};
@@ -39,8 +42,7 @@ pub use heard::{Heard, HeardBy, Mean, Want};
 pub use memory_use::{MemoryUse, available_memory};
 pub use nodes::{Node, Nodes};
 pub use observers::{Observer, Observers};
-pub(crate) use owned::is_damaged_payload;
-pub use owned::{Defect, MOST_TEXT, OwnedTransmission};
+pub use owned::OwnedTransmission;
 pub use query::{BadCursor, Cursor, Expression, Order, Page, Query};
 pub use record::{Batch, ObservationRow, Score, TransmissionRow};
 pub use snapshot::{Loading, Snapshot};

@@ -8,11 +8,11 @@ use arc_swap::ArcSwap;
 
 use super::aggregate::{Activity, Aggregate, Counters, Counting, Watching};
 use super::append::Append;
+use super::checks::Defect;
 use super::graph::Graph;
 use super::memory_use::MemoryUse;
 use super::nodes::{Node, Nodes};
 use super::observers::Observers;
-use super::owned::Defect;
 use super::part::Part;
 use super::publication::Publication;
 use super::record::Batch;

@@ -45,6 +45,7 @@ mod status;
 mod vacuum;
 mod writer;
 
+pub use crate::lookup::Outage;
 pub use accepted::{Accepted, BridgeMessage, Message, ObserverMark, PacketMessage, Reception, StatusMessage};
 pub use changes::Change;
 pub(crate) use changes::{Changes, trim as trim_changes};
@@ -61,8 +62,7 @@ pub use outcome::{BatchReport, Filtered, Outcome, Rejected};
 pub use rehash::Rehashed;
 pub use rules::{Foreign, Options, Rules, Synchronous};
 pub use sink::Sink;
-pub(crate) use sources::COMPLETE_UNTIL;
-pub use sources::{Outage, SourceAlive};
+pub use sources::SourceAlive;
 pub use state::get_state;
 pub(crate) use state::{get_number, remove_state, set_state};
 pub use vacuum::Vacuumed;

@@ -7,22 +7,7 @@ use rusqlite::{Connection, params};
 use super::error::WriteError;
 use super::state::{get_number, set_state};
 use super::writer::Writer;
-
-/// Key of `cs_state`: completeness is final for every hour before this, unix seconds.
-pub(crate) const COMPLETE_UNTIL: &str = "completeness_until";
-
-/// A time in which a source was not connected; one that lasts is known by [`SourceAlive`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outage {
-    /// The source.
-    pub source: String,
-    /// Its start, unix seconds.
-    pub start: i64,
-    /// Its end, unix seconds.
-    pub until: i64,
-    /// Whether the broker still had our session when it ended: it may have kept messages for us.
-    pub resumed: bool,
-}
+use crate::lookup::{COMPLETE_UNTIL, Outage};
 
 /// A source that is connected.
 #[derive(Debug, Clone, PartialEq, Eq)]

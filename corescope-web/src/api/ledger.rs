@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::{parse_rfc3339, rfc3339};
-use corescope_store::lookup::{self, CompletenessRow, LedgerLine, LedgerQuery, OutageRow};
+use corescope_store::lookup::{self, CompletenessRow, LedgerLine, LedgerQuery, Outage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -280,7 +280,7 @@ fn completeness_view(row: CompletenessRow) -> CompletenessView {
 }
 
 /// Those that run, and those that had an outage.
-fn sources(stats: Option<&IngestorStats>, outages: Vec<OutageRow>, wanted: Option<&str>) -> Vec<SourceView> {
+fn sources(stats: Option<&IngestorStats>, outages: Vec<Outage>, wanted: Option<&str>) -> Vec<SourceView> {
     let mut by_name: BTreeMap<String, SourceView> = BTreeMap::new();
     for status in stats.map_or(&[][..], |stats| &stats.source_statuses) {
         by_name.entry(status.name.clone()).or_default().may_lose.clone_from(&status.may_lose);
@@ -303,8 +303,7 @@ mod tests {
         let stats: IngestorStats =
             serde_json::from_str(r#"{"source_statuses":[{"name":"b","mayLose":"qos is 0"},{"name":"c"}]}"#)
                 .unwrap();
-        let outage =
-            |source: &str| OutageRow { source: source.to_owned(), start: 0, until: 60, resumed: true };
+        let outage = |source: &str| Outage { source: source.to_owned(), start: 0, until: 60, resumed: true };
         let found = sources(Some(&stats), vec![outage("a"), outage("b")], None);
         let told: Vec<_> =
             found.iter().map(|s| (s.name.as_str(), s.may_lose.as_deref(), s.outages.len())).collect();

@@ -28,7 +28,7 @@ const LEDGER: i64 = 300;
 const COUNTERS: usize = 100;
 
 /// What a broker kept for us comes in this time after a connection, seconds.
-const CATCHING_UP: i64 = 300;
+pub(super) const CATCHING_UP: i64 = 300;
 
 /// Silence is looked for from so long before the hour on, seconds.
 pub(super) const BEFORE: i64 = 7_200;

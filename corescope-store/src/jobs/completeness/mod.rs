@@ -15,7 +15,8 @@ use self::gather::Hour;
 use super::plan::Plan;
 use super::work::{Step, Work};
 use crate::completeness::HOUR;
-use crate::write::{COMPLETE_UNTIL, WriteError, Writer, get_number, set_state};
+use crate::lookup::COMPLETE_UNTIL;
+use crate::write::{WriteError, Writer, get_number, set_state};
 
 /// Key of `cs_state`: per source, how complete the newest full hour is (JSON).
 pub const COMPLETENESS_SUMMARY: &str = "completeness.summary";

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::COMPLETENESS_SUMMARY;
-use super::gather::Hour;
+use super::gather::{CATCHING_UP, Hour};
 use super::learn::forget;
 use super::watched::{Source, Watched};
 use crate::completeness::{
@@ -99,7 +99,7 @@ impl Hour {
         });
         let caught_up: Vec<Span> = away
             .iter()
-            .map(|(_, until)| (*until, *until + 300))
+            .map(|(_, until)| (*until, *until + CATCHING_UP))
             .filter(|(until, _)| sources.iter().any(|source| source.resumed.contains(until)))
             .collect();
         let usually = usual.map_or(0.0, |usual| usual.messages / HOUR as f64);

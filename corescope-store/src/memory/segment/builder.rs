@@ -10,8 +10,9 @@ use super::packed::Packed;
 use super::postings::{HashIndex, Postings};
 use super::text::Shortener;
 use super::way::{self, Of, Way};
+use crate::memory::checks::{Defect, check_sizes, check_transmission};
 use crate::memory::matcher::{looks_whole, payload_keys, resolved_keys};
-use crate::memory::owned::{Defect, HexCase, check_sizes, check_transmission};
+use crate::memory::owned::HexCase;
 use crate::memory::record::{ObservationRow, Score, TransmissionRow};
 
 /// Most transmissions a segment may have: row numbers are 16 bits.

@@ -16,8 +16,8 @@
 use super::frame::{Frame, Part, is_hex_of, write_hex};
 use super::hops::code;
 use super::keys::{Keys, KeysBuilder};
+use crate::memory::checks::Defect;
 use crate::memory::matcher::resolved_keys;
-use crate::memory::owned::Defect;
 
 /// What the path column holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
