@@ -100,7 +100,7 @@ impl<'s> Append<'s> {
             Seat::BelowFloor => {
                 self.outcome.below_floor += 1;
                 self.next.outside.changes += 1;
-                self.next.outside.heard(row.id, owned.latest);
+                self.next.outside.heard(row.id, owned.brief.latest);
             }
             Seat::Free(at) => {
                 self.touch(row.id, |_| None);

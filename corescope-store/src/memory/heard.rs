@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::bits::Bits;
 use super::matcher::{certain_hops, resolved_keys};
+use super::owned::key_hash;
 use super::segment::{Segment, code_of_hex};
 use super::snapshot::Snapshot;
 use super::view::Transmission;
@@ -223,7 +224,8 @@ fn add_in_full<'a>(
     places: &mut Places,
     sums: &mut [Sum],
 ) {
-    let by_key: HashMap<&str, usize> = asked.iter().enumerate().map(|(at, a)| (a.key.as_str(), at)).collect();
+    let by_key: HashMap<u64, usize> =
+        asked.iter().enumerate().map(|(at, a)| (key_hash(&a.key), at)).collect();
     let mut by_hop: HashMap<u32, usize> = HashMap::new();
     for (at, asked) in asked.iter().enumerate() {
         by_hop.extend(asked.hops.iter().map(|hop| (*hop, at)));
@@ -231,7 +233,7 @@ fn add_in_full<'a>(
     let mut found: Vec<usize> = Vec::new();
     for row in rows {
         found.clear();
-        row.for_each_node(|key| found.extend(by_key.get(key).copied()));
+        row.for_each_node_hash(|hash, _| found.extend(by_key.get(&hash).copied()));
         if !by_hop.is_empty() {
             for path in row.observations().filter(|o| !o.is_resolved()).filter_map(|o| o.path_json()) {
                 let hops = resolved_keys(&path).filter_map(code_of_hex);

@@ -1,9 +1,11 @@
 //! A query whose names were looked up: what one row is tested with.
 
 use super::bits::Bits;
+use super::brief::{Brief, Probe};
 use super::expression::{Columns, looks_into_rows};
 use super::fields::PacketFields;
 use super::nodes::Node;
+use super::owned::key_hash;
 use super::part::Part;
 use super::query::Query;
 use super::segment::{Segment, code_of_hex, lookup_key};
@@ -22,6 +24,7 @@ pub(crate) struct Matcher<'q> {
     pub(crate) nodes: Option<Vec<String>>,
     /// Codes of the hops that stand for these nodes and for no other relay.
     hops: Vec<u32>,
+    probe: Probe<'q>,
 }
 
 impl<'q> Matcher<'q> {
@@ -46,8 +49,13 @@ impl<'q> Matcher<'q> {
             }
             keys
         });
-        let hops = nodes.iter().flatten().flat_map(|key| certain_hops(key, snapshot)).collect();
+        let hops: Vec<u32> = nodes.iter().flatten().flat_map(|key| certain_hops(key, snapshot)).collect();
+        let named = nodes.as_ref().map(|keys| {
+            let keys = keys.iter().map(|key| key_hash(key));
+            keys.chain(hops.iter().map(|hop| u64::from(*hop))).collect::<Vec<u64>>()
+        });
         Self {
+            probe: Probe::new(query, &observers, named.as_deref()),
             query,
             snapshot,
             hash: query.hash.as_ref().map(|h| h.to_ascii_lowercase()),
@@ -55,6 +63,25 @@ impl<'q> Matcher<'q> {
             nodes,
             hops,
         }
+    }
+
+    /// Whether a row in full may match, by what it is told apart by; never wrong when it says no.
+    pub(crate) fn admits(&self, brief: &Brief) -> bool {
+        self.probe.admits(brief)
+    }
+
+    /// Whether every row matches that [may](Self::admits).
+    pub(crate) fn is_told_by_brief(&self) -> bool {
+        let q = self.query;
+        q.payload_types.is_none()
+            && q.route_types.is_none()
+            && self.hash.is_none()
+            && self.observers.is_empty()
+            && self.nodes.is_none()
+            && q.originators.is_none()
+            && q.channel.is_none()
+            && q.scope.is_none()
+            && q.filter.is_none()
     }
 
     /// Whether a row meets every filter.

@@ -7,6 +7,7 @@
 mod aggregate;
 mod append;
 mod bits;
+mod brief;
 mod checks;
 mod compact;
 mod expression;

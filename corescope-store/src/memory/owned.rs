@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use hashbrown::DefaultHashBuilder;
 
+use super::brief::Brief;
 use super::checks::{Defect, check_observation, check_transmission};
 use super::matcher::{payload_keys, resolved_keys};
 use super::record::{ObservationRow, Score, TransmissionRow};
@@ -19,11 +20,11 @@ pub struct OwnedTransmission {
     pub(crate) observations: Vec<Arc<OwnedObservation>>,
     /// Index of the display observation.
     pub(crate) display: usize,
-    /// Newest observation or first reception, unix seconds.
-    pub(crate) latest: i64,
+    /// What it is told apart by, newest observation included.
+    pub(crate) brief: Brief,
     /// Observers that heard it, ascending.
     pub(crate) heard: Vec<i64>,
-    /// Hashes of the keys of the nodes that take part, ascending.
+    /// Codes of the hops that were not resolved, then hashes of the keys of the nodes that take part, ascending.
     pub(crate) nodes: Vec<u64>,
     /// The column; follows observations that arrive later.
     pub(crate) last_seen: i64,
@@ -47,6 +48,12 @@ pub(crate) struct Head {
     pub(crate) from_pubkey: Option<Box<str>>,
     pub(crate) channel_hash: Option<Box<str>>,
     pub(crate) scope_name: Option<Box<str>>,
+}
+
+impl Head {
+    fn brief(&self) -> Brief {
+        Brief::new(self.id, self.first_seen_unix, self.payload_type, self.route_type)
+    }
 }
 
 /// The columns of an observation.
@@ -134,12 +141,11 @@ impl OwnedTransmission {
             channel_hash: row.channel_hash.map(Into::into),
             scope_name: row.scope_name.map(Into::into),
         };
-        let head = Arc::new(head);
         let mut owned = Self {
-            head,
+            brief: head.brief(),
+            head: Arc::new(head),
             observations: Vec::new(),
             display: 0,
-            latest: 0,
             heard: Vec::new(),
             nodes: Vec::new(),
             last_seen: row.last_seen,
@@ -216,11 +222,11 @@ impl OwnedTransmission {
         let observations: Vec<_> =
             row.observations().map(|o| Arc::new(OwnedObservation::copy_of(&o))).collect();
         let mut copy = Self {
+            brief: head.brief(),
             head: Arc::new(head),
             observation_bytes: observations.iter().map(|o| o.bytes()).sum(),
             observations,
             display: 0,
-            latest: 0,
             heard: Vec::new(),
             nodes: Vec::new(),
             last_seen: row.last_seen(),
@@ -256,7 +262,7 @@ impl OwnedTransmission {
 
     /// The values that follow from the observations.
     pub(crate) fn derive(&mut self) {
-        self.latest = self.observations.iter().map(|o| o.timestamp).fold(self.head.first_seen_unix, i64::max);
+        self.brief = self.head.brief();
         let mut best = 0;
         for at in 1..self.observations.len() {
             let (old, new) = (&self.observations[best], &self.observations[at]);
@@ -269,7 +275,7 @@ impl OwnedTransmission {
         self.heard.sort_unstable();
         self.heard.dedup();
         self.nodes.clear();
-        self.nodes.extend(self.head.from_pubkey.as_deref().map(key_hash));
+        self.nodes.extend(self.head.from_pubkey.as_deref().filter(|key| !key.is_empty()).map(key_hash));
         if let Some(json) = self.head.decoded_json.as_deref() {
             self.nodes.extend(payload_keys(json).map(key_hash));
         }
@@ -278,6 +284,8 @@ impl OwnedTransmission {
         }
         self.nodes.sort_unstable();
         self.nodes.dedup();
+        self.observations.iter().for_each(|o| self.brief.heard(o.observer, o.timestamp));
+        self.nodes.iter().for_each(|node| self.brief.node(*node));
     }
 
     /// The same after one more observation, from what is known.
@@ -285,7 +293,7 @@ impl OwnedTransmission {
         if self.observations.len() == 1 {
             return self.derive();
         }
-        self.latest = self.latest.max(row.timestamp);
+        self.brief.heard(row.observer, row.timestamp);
         let Ok(at) = self.observations.binary_search_by_key(&row.id, |o| o.id) else { return };
         self.display += usize::from(at <= self.display);
         if display_key(&self.observations[at]).beats(&display_key(&self.observations[self.display])) {
@@ -299,6 +307,7 @@ impl OwnedTransmission {
         for hash in hints(row.path_json, row.resolved_path) {
             if let Err(at) = self.nodes.binary_search(&hash) {
                 self.nodes.insert(at, hash);
+                self.brief.node(hash);
             }
         }
     }
@@ -308,17 +317,22 @@ impl OwnedTransmission {
         self.nodes.binary_search(&hash).is_ok()
     }
 
-    /// Keys of the nodes that take part, each once.
-    pub(crate) fn node_keys(&self) -> Vec<&str> {
+    /// [`key_hash`] of the nodes that take part, each once.
+    pub(crate) fn node_hashes(&self) -> impl Iterator<Item = u64> {
+        self.nodes[self.nodes.partition_point(|hash| *hash < KEY)..].iter().copied()
+    }
+
+    /// The key with this hash, of a node that takes part.
+    pub(crate) fn node_key(&self, hash: u64) -> Option<&str> {
+        self.node_keys().find(|key| key_hash(key) == hash)
+    }
+
+    /// Keys of the nodes that take part, some of them more than once.
+    pub(crate) fn node_keys(&self) -> impl Iterator<Item = &str> {
         let payload = self.head.decoded_json.as_deref().into_iter().flat_map(payload_keys);
         let relays = self.observations.iter().filter_map(|o| o.resolved_path()).flat_map(resolved_keys);
         let all = self.head.from_pubkey.as_deref().into_iter().chain(payload).chain(relays);
-        // Numbers are sorted more quickly than texts.
-        let mut keys: Vec<(u64, &str)> =
-            all.filter(|key| !key.is_empty()).map(|key| (key_hash(key), key)).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.into_iter().map(|(_, key)| key).collect()
+        all.filter(|key| !key.is_empty())
     }
 }
 
@@ -329,11 +343,14 @@ fn hints<'a>(path_json: Option<&'a str>, resolved_path: Option<&'a str>) -> impl
     keys.map(key_hash).chain(hops.filter_map(code_of_hex).map(u64::from))
 }
 
-/// A hash of a key, with a seed of this process. 64 bits that nobody can aim at stand for the key itself: that two keys
+/// The bit that tells the hash of a key from the code of a hop.
+const KEY: u64 = 1 << 63;
+
+/// A hash of a key, with a seed of this process. 63 bits that nobody can aim at stand for the key itself: that two keys
 /// which occur agree is less likely than a memory that errs.
 pub(crate) fn key_hash(key: &str) -> u64 {
     static SEED: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
-    SEED.hash_one(key)
+    SEED.hash_one(key) | KEY
 }
 
 impl OwnedObservation {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::brief::Brief;
 use super::owned::OwnedTransmission;
 use super::segment::{Segment, lookup_key};
 use super::view::{Observation, Transmission};
@@ -61,7 +62,7 @@ impl Part {
             .rows
             .iter()
             .filter_map(|r| r.now.as_ref())
-            .map(|t| t.latest)
+            .map(|t| t.brief.latest)
             .fold(self.segment.newest(), i64::max)
     }
 
@@ -221,6 +222,8 @@ pub(crate) struct Recent {
     keys: Vec<u64>,
     /// Lowest and highest observation id of each.
     spans: Vec<(i64, i64)>,
+    /// [`OwnedTransmission::brief`] of each.
+    briefs: Vec<Brief>,
     bytes: usize,
 }
 
@@ -230,6 +233,7 @@ impl Recent {
         Self {
             keys: rows.iter().map(|row| lookup_key(&row.head.hash)).collect(),
             spans: rows.iter().map(|row| span(row)).collect(),
+            briefs: rows.iter().map(|row| row.brief).collect(),
             bytes: rows.iter().map(|row| row.bytes()).sum(),
             rows,
         }
@@ -245,6 +249,7 @@ impl Recent {
     pub(crate) fn insert(&mut self, at: usize, row: OwnedTransmission) {
         self.keys.insert(at, lookup_key(&row.head.hash));
         self.spans.insert(at, span(&row));
+        self.briefs.insert(at, row.brief);
         self.bytes += row.bytes();
         self.rows.insert(at, Arc::new(row));
     }
@@ -252,6 +257,7 @@ impl Recent {
     pub(crate) fn replace(&mut self, at: usize, row: OwnedTransmission) {
         self.keys[at] = lookup_key(&row.head.hash);
         self.spans[at] = span(&row);
+        self.briefs[at] = row.brief;
         self.bytes = self.bytes + row.bytes() - self.rows[at].bytes();
         self.rows[at] = Arc::new(row);
     }
@@ -262,12 +268,14 @@ impl Recent {
         let result = edit(row);
         self.bytes += row.bytes();
         self.spans[at] = span(row);
+        self.briefs[at] = row.brief;
         result
     }
 
     pub(crate) fn remove(&mut self, at: usize) -> Arc<OwnedTransmission> {
         self.keys.remove(at);
         self.spans.remove(at);
+        self.briefs.remove(at);
         let row = self.rows.remove(at);
         self.bytes -= row.bytes();
         row
@@ -277,6 +285,7 @@ impl Recent {
     pub(crate) fn drain(&mut self, count: usize) -> Vec<Arc<OwnedTransmission>> {
         self.keys.drain(..count);
         self.spans.drain(..count);
+        self.briefs.drain(..count);
         let drained: Vec<Arc<OwnedTransmission>> = self.rows.drain(..count).collect();
         self.bytes -= drained.iter().map(|t| t.bytes()).sum::<usize>();
         drained
@@ -297,7 +306,17 @@ impl Recent {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.rows.len() * (8 + 8 + 16)
+        self.bytes + self.rows.len() * (8 + 8 + 16 + size_of::<Brief>())
+    }
+
+    /// The brief of each row.
+    pub(crate) fn briefs(&self) -> &[Brief] {
+        &self.briefs
+    }
+
+    /// The row at a position.
+    pub(crate) fn at(&self, at: usize) -> Option<Transmission<'_>> {
+        self.rows.get(at).map(|row| Transmission::from(&**row))
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::bits::Bits;
 use super::matcher::Matcher;
-use super::part::{Part, Place};
+use super::owned::OwnedTransmission;
+use super::part::{Part, Place, Recent};
 use super::query::{Cursor, Order, Page, Query};
 use super::snapshot::Snapshot;
 use super::view::Transmission;
@@ -27,7 +28,9 @@ impl<'a> Found<'a> {
             if let Some(old) = row.instead_of {
                 rows.clear(old as usize);
             }
-            if row.now.as_deref().is_some_and(|t| matcher.matches(&Transmission::from(t))) {
+            let matches =
+                |t: &OwnedTransmission| matcher.admits(&t.brief) && matcher.matches(&Transmission::from(t));
+            if row.now.as_deref().is_some_and(matches) {
                 changed.push(at as u32);
             }
         }
@@ -86,15 +89,29 @@ fn on_all_cores<'a>(parts: &[&'a Part], matcher: &Matcher<'_>) -> Vec<Found<'a>>
     all.into_iter().map(|(_, found)| found).collect()
 }
 
+/// The matches among the newest rows.
+struct FoundRecent<'a> {
+    recent: &'a Recent,
+    /// Positions, ascending.
+    rows: Vec<u32>,
+}
+
+impl<'a> FoundRecent<'a> {
+    fn new(recent: &'a Recent, matcher: &Matcher<'_>) -> Self {
+        let all = matcher.is_told_by_brief();
+        let briefs = (0_u32..).zip(recent.briefs()).filter(|(_, brief)| matcher.admits(brief));
+        let matches = |at: u32| all || recent.at(at as usize).is_some_and(|row| matcher.matches(&row));
+        Self { recent, rows: briefs.map(|(at, _)| at).filter(|at| matches(*at)).collect() }
+    }
+
+    fn at(&self, at: u32) -> Option<Transmission<'a>> {
+        self.recent.at(at as usize)
+    }
+}
+
 pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
     let matcher = Matcher::new(query, snapshot);
-    let recent: Vec<Transmission<'a>> = snapshot
-        .recent
-        .rows
-        .iter()
-        .map(|t| Transmission::from(&**t))
-        .filter(|t| matcher.matches(t))
-        .collect();
+    let recent = FoundRecent::new(&snapshot.recent, &matcher);
     let parts: Vec<&Part> = snapshot.parts.iter().filter(|part| !matcher.excludes(part)).collect();
     let mut found =
         if matcher.looks_into_rows() && parts.iter().map(|p| p.segment.len()).sum::<usize>() >= MANY {
@@ -103,7 +120,7 @@ pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
             parts.into_iter().map(|part| Found::new(part, &matcher)).collect()
         };
     found.retain(|found| found.len > 0);
-    let total = (recent.len() + found.iter().map(|f| f.len).sum::<usize>()) as u64;
+    let total = (recent.rows.len() + found.iter().map(|f| f.len).sum::<usize>()) as u64;
     let (rows, more) = match query.order {
         Order::Latest => by_latest(query, &recent, &found),
         Order::NewestId | Order::OldestId => by_id(query, &recent, &found),
@@ -113,18 +130,19 @@ pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
 }
 
 /// The page, and whether rows follow it.
-fn by_id<'a>(
-    query: &Query,
-    recent: &[Transmission<'a>],
-    found: &[Found<'a>],
-) -> (Vec<Transmission<'a>>, bool) {
+fn by_id<'a>(query: &Query, recent: &FoundRecent<'a>, found: &[Found<'a>]) -> (Vec<Transmission<'a>>, bool) {
     let descending = query.order == Order::NewestId;
     let behind = |id: i64| query.after.is_none_or(|c| if descending { id < c.id } else { id > c.id });
     let mut page = Pager { skip: query.offset, limit: query.limit, rows: Vec::new(), more: false };
     let in_recent = |page: &mut Pager<'a>| {
-        let rows: &mut dyn Iterator<Item = &Transmission<'a>> =
-            if descending { &mut recent.iter().rev() } else { &mut recent.iter() };
-        rows.filter(|t| behind(t.id())).for_each(|t| page.take(*t));
+        let rows: &mut dyn Iterator<Item = &u32> =
+            if descending { &mut recent.rows.iter().rev() } else { &mut recent.rows.iter() };
+        for row in rows.filter_map(|at| recent.at(*at)).filter(|t| behind(t.id())) {
+            page.take(row);
+            if page.more {
+                break;
+            }
+        }
     };
     let in_parts = |page: &mut Pager<'a>| {
         let parts: &mut dyn Iterator<Item = &Found<'a>> =
@@ -185,15 +203,16 @@ impl<'a> Pager<'a> {
 /// The same in the order of the newest observation.
 fn by_latest<'a>(
     query: &Query,
-    recent: &[Transmission<'a>],
+    recent: &FoundRecent<'a>,
     found: &[Found<'a>],
 ) -> (Vec<Transmission<'a>>, bool) {
     let wanted = query.offset.saturating_add(query.limit).saturating_add(1);
     let mut top = Top { rows: Vec::new(), wanted, floor: None };
     let behind = |latest: i64, id: i64| query.after.is_none_or(|c| (latest, id) < (c.latest, c.id));
-    for t in recent {
-        if behind(t.latest(), t.id()) {
-            top.offer(t.latest(), t.id(), || Some(*t));
+    for at in recent.rows.iter().rev() {
+        let Some(brief) = recent.recent.briefs().get(*at as usize) else { continue };
+        if behind(brief.latest, brief.id) {
+            top.offer(brief.latest, brief.id, || recent.at(*at));
         }
     }
     let mut parts: Vec<(&Found<'a>, i64)> = found.iter().map(|f| (f, f.part.newest())).collect();

@@ -229,7 +229,7 @@ impl Snapshot {
     /// Newest observation of all, unix seconds; `i64::MIN` when there is none.
     pub fn newest(&self) -> i64 {
         let packed = self.parts.iter().map(Part::newest);
-        packed.chain(self.recent.rows.iter().map(|t| t.latest)).max().unwrap_or(i64::MIN)
+        packed.chain(self.recent.briefs().iter().map(|row| row.latest)).max().unwrap_or(i64::MIN)
     }
 
     /// The transmission that was first heard before all others.

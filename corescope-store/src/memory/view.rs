@@ -117,7 +117,7 @@ impl<'a> Transmission<'a> {
     pub fn latest(&self) -> i64 {
         match self.place {
             Place::Packed(s, r) => s.latest(r),
-            Place::Owned(t) => t.latest,
+            Place::Owned(t) => t.brief.latest,
         }
     }
 
@@ -256,7 +256,25 @@ impl<'a> Transmission<'a> {
             return s.nodes_of(r, found);
         }
         if let Place::Owned(t) = self.place {
-            t.node_keys().into_iter().for_each(&mut found);
+            // Numbers are sorted more quickly than texts.
+            let mut keys: Vec<(u64, &str)> = t.node_keys().map(|key| (key_hash(key), key)).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            for (_, key) in keys {
+                found(key);
+            }
+        }
+    }
+
+    /// The same by [`key_hash`], with the key for whoever does not know the hash.
+    pub(crate) fn for_each_node_hash(&self, mut found: impl FnMut(u64, &dyn Fn() -> Box<str>)) {
+        match self.place {
+            Place::Packed(s, r) => s.nodes_of(r, |key| found(key_hash(key), &|| key.into())),
+            Place::Owned(t) => {
+                for hash in t.node_hashes() {
+                    found(hash, &|| t.node_key(hash).unwrap_or_default().into());
+                }
+            }
         }
     }
 

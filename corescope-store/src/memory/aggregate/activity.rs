@@ -6,18 +6,27 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::Aggregate;
+use crate::memory::owned::key_hash;
 use crate::memory::part::Part;
 use crate::memory::snapshot::Snapshot;
 use crate::memory::view::Transmission;
 
-/// Shares of the node table: a publication copies only those that changed.
+/// Shares of the node table, a power of two: a publication copies only those that changed.
 const SHARDS: usize = 64;
 
 /// Activity of every node and observer, over what is in memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
-    nodes: Vec<Arc<HashMap<Arc<str>, NodeActivity>>>,
+    nodes: Vec<Arc<Shard>>,
     observers: Arc<HashMap<i64, ObserverActivity>>,
+}
+
+/// A share of the nodes, by the hash of their key: numbers are copied and compared more quickly than texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Shard {
+    nodes: HashMap<u64, NodeActivity>,
+    /// Their keys, which change only when a node comes or goes.
+    keys: Arc<HashMap<u64, Box<str>>>,
 }
 
 /// What a node did.
@@ -50,12 +59,15 @@ pub struct ObserverActivity {
 impl Activity {
     /// A node by key (lower-case hex); nothing heard of it gives zeros.
     pub fn node(&self, key: &str) -> NodeActivity {
-        self.nodes.get(shard(key)).and_then(|shard| shard.get(key)).copied().unwrap_or_default()
+        let hash = key_hash(key);
+        self.nodes.get(shard(hash)).and_then(|shard| shard.nodes.get(&hash)).copied().unwrap_or_default()
     }
 
     /// All nodes that take part in something, in no particular order.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &NodeActivity)> {
-        self.nodes.iter().flat_map(|shard| shard.iter()).map(|(key, node)| (&**key, node))
+        self.nodes.iter().flat_map(|shard| {
+            shard.nodes.iter().filter_map(|(hash, node)| Some((&**shard.keys.get(hash)?, node)))
+        })
     }
 
     /// An observer by rowid; nothing heard by it gives zeros.
@@ -69,9 +81,8 @@ impl Activity {
     }
 }
 
-/// Which share a key belongs to: FNV-1a of its first bytes.
-fn shard(key: &str) -> usize {
-    let hash = key.bytes().take(8).fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+/// Which share a hash belongs to.
+fn shard(hash: u64) -> usize {
     hash as usize % SHARDS
 }
 
@@ -79,8 +90,8 @@ fn shard(key: &str) -> usize {
 #[derive(Debug)]
 pub(crate) struct Watching {
     now: Activity,
-    /// Keys whose `last_heard` left and must be looked for.
-    stale_nodes: HashSet<Box<str>>,
+    /// Nodes whose `last_heard` left and must be looked for.
+    stale_nodes: HashSet<u64>,
     stale_observers: HashSet<i64>,
     changed: bool,
     published: Arc<Activity>,
@@ -104,15 +115,18 @@ impl Watching {
         self.now
     }
 
-    fn node<T>(&mut self, key: &str, edit: impl FnOnce(&mut NodeActivity) -> T) -> T {
-        let nodes = Arc::make_mut(&mut self.now.nodes[shard(key)]);
-        if let Some(node) = nodes.get_mut(key) {
-            return edit(node);
-        }
-        let mut node = NodeActivity::default();
-        let result = edit(&mut node);
-        nodes.insert(key.into(), node);
-        result
+    /// Edits a node, given by its hash. The key is asked for when it is a new one.
+    fn node<T>(
+        &mut self,
+        hash: u64,
+        key: impl FnOnce() -> Box<str>,
+        edit: impl FnOnce(&mut NodeActivity) -> T,
+    ) -> T {
+        let shard = Arc::make_mut(&mut self.now.nodes[shard(hash)]);
+        edit(shard.nodes.entry(hash).or_insert_with(|| {
+            Arc::make_mut(&mut shard.keys).insert(hash, key());
+            NodeActivity::default()
+        }))
     }
 }
 
@@ -142,24 +156,33 @@ impl Watching {
         }
         self.changed = true;
         part.segment.each_node(|key, count, last, at_last| {
-            let stale = self.node(key, |node| {
-                if add {
-                    node.transmissions += count;
-                    raise(&mut node.last_heard, &mut node.at_last, last, at_last);
-                    return false;
-                }
-                node.transmissions = node.transmissions.saturating_sub(count);
-                lower(node.last_heard, &mut node.at_last, last, at_last)
-            });
+            let hash = key_hash(key);
+            let stale = self.node(
+                hash,
+                || key.into(),
+                |node| {
+                    if add {
+                        node.transmissions += count;
+                        raise(&mut node.last_heard, &mut node.at_last, last, at_last);
+                        return false;
+                    }
+                    node.transmissions = node.transmissions.saturating_sub(count);
+                    lower(node.last_heard, &mut node.at_last, last, at_last)
+                },
+            );
             if stale {
-                self.stale_nodes.insert(key.into());
+                self.stale_nodes.insert(hash);
             }
         });
         part.segment.each_sender(|key, count| {
             if !key.is_empty() {
-                self.node(key, |node| {
-                    node.sent = if add { node.sent + count } else { node.sent.saturating_sub(count) };
-                });
+                self.node(
+                    key_hash(key),
+                    || key.into(),
+                    |node| {
+                        node.sent = if add { node.sent + count } else { node.sent.saturating_sub(count) };
+                    },
+                );
             }
         });
         let observers = Arc::make_mut(&mut self.now.observers);
@@ -184,14 +207,14 @@ impl Aggregate for Watching {
     fn add(&mut self, row: &Transmission<'_>) {
         self.changed = true;
         let latest = row.latest();
-        row.for_each_node(|key| {
-            self.node(key, |node| {
+        row.for_each_node_hash(|hash, key| {
+            self.node(hash, key, |node| {
                 node.transmissions += 1;
                 raise(&mut node.last_heard, &mut node.at_last, latest, 1);
             });
         });
         if let Some(from) = row.from_pubkey().filter(|f| !f.is_empty()) {
-            self.node(&from, |node| node.sent += 1);
+            self.node(key_hash(&from), || (*from).into(), |node| node.sent += 1);
         }
         let advert = u64::from(row.payload_type() == Some(4));
         let observers = Arc::make_mut(&mut self.now.observers);
@@ -210,15 +233,15 @@ impl Aggregate for Watching {
         self.changed = true;
         let latest = row.latest();
         if let Some(from) = row.from_pubkey().filter(|f| !f.is_empty()) {
-            self.node(&from, |node| node.sent = node.sent.saturating_sub(1));
+            self.node(key_hash(&from), || (*from).into(), |node| node.sent = node.sent.saturating_sub(1));
         }
-        row.for_each_node(|key| {
-            let stale = self.node(key, |node| {
+        row.for_each_node_hash(|hash, key| {
+            let stale = self.node(hash, key, |node| {
                 node.transmissions = node.transmissions.saturating_sub(1);
                 lower(node.last_heard, &mut node.at_last, latest, 1)
             });
             if stale {
-                self.stale_nodes.insert(key.into());
+                self.stale_nodes.insert(hash);
             }
         });
         let advert = u64::from(row.payload_type() == Some(4));
@@ -241,15 +264,17 @@ impl Aggregate for Watching {
         if !self.changed {
             return Arc::clone(&self.published) as _;
         }
-        for key in std::mem::take(&mut self.stale_nodes) {
-            let shard = Arc::make_mut(&mut self.now.nodes[shard(&key)]);
-            let Some(node) = shard.get_mut(&*key) else { continue };
+        for hash in std::mem::take(&mut self.stale_nodes) {
+            let shard = Arc::make_mut(&mut self.now.nodes[shard(hash)]);
+            let Some(node) = shard.nodes.get_mut(&hash) else { continue };
             if node.transmissions == 0 {
-                shard.remove(&*key);
+                shard.nodes.remove(&hash);
+                Arc::make_mut(&mut shard.keys).remove(&hash);
                 continue;
             }
             node.at_last = 0;
-            for row in snapshot.rows_of_node(&key) {
+            let Some(key) = shard.keys.get(&hash) else { continue };
+            for row in snapshot.rows_of_node(key) {
                 raise(&mut node.last_heard, &mut node.at_last, row.latest(), 1);
             }
         }
