@@ -145,7 +145,9 @@ impl FromStr for Cursor {
     type Err = BadCursor;
 
     fn from_str(text: &str) -> Result<Self, BadCursor> {
-        let (latest, id) = text.rsplit_once('-').ok_or(BadCursor)?;
+        // Either number may have a sign of its own: what joins them is the first one behind the first character.
+        let at = text.char_indices().skip(1).find(|(_, c)| *c == '-').ok_or(BadCursor)?.0;
+        let (latest, id) = (text.get(..at).ok_or(BadCursor)?, text.get(at + 1..).ok_or(BadCursor)?);
         Ok(Self { latest: latest.parse().map_err(|_| BadCursor)?, id: id.parse().map_err(|_| BadCursor)? })
     }
 }
@@ -159,4 +161,23 @@ pub struct Page<'a> {
     pub rows: Vec<Transmission<'a>>,
     /// Where the next page begins; `None` after the last row.
     pub next: Option<Cursor>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_from_its_text() {
+        for (latest, id) in
+            [(5, 7), (-5, 7), (5, -7), (-5, -7), (0, 0), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]
+        {
+            let cursor = Cursor { latest, id };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor), "{cursor}");
+        }
+        for text in ["", "-", "5", "-5", "5-", "--", "-5-", "é-1", "5---7", "5-7-", "9223372036854775808-1"]
+        {
+            assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text}");
+        }
+    }
 }
