@@ -57,9 +57,9 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Any other integer: the default when absent or not a number.
+    /// Any other integer: the default when absent or not a number; the nearest there is when out of range.
     pub fn int(&self, name: &str, default: i64) -> i64 {
-        self.get(name).and_then(|v| v.trim().parse().ok()).unwrap_or(default)
+        self.get(name).and_then(|v| nearest(v.trim())).unwrap_or(default)
     }
 
     /// A number with a fraction: the default when absent or not finite.
@@ -88,6 +88,14 @@ impl<'a> Params<'a> {
             .map(|v| v.split(',').map(str::trim).filter(|v| !v.is_empty()).collect())
             .unwrap_or_default()
     }
+}
+
+/// A whole number; one that is too great in either direction as the greatest there is.
+fn nearest(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let last = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    is_number.then(|| text.parse().unwrap_or(last))
 }
 
 /// `+` is a blank, `%XX` a byte; a broken escape stays as it is; bytes that are no UTF-8 become U+FFFD.
@@ -162,7 +170,17 @@ mod tests {
     #[test]
     fn a_negative_offset_is_refused() {
         assert!(params("offset=-1").offset().is_err());
+        assert!(params("offset=-99999999999999999999").offset().is_err());
         assert_eq!(params("offset=x").offset().unwrap(), 0);
+    }
+
+    #[test]
+    fn an_offset_beyond_all_numbers_is_behind_all_rows() {
+        let last = usize::try_from(i64::MAX).unwrap();
+        for text in ["9223372036854775807", "18446744073709551615", "99999999999999999999999"] {
+            assert_eq!(params(&format!("offset={text}")).offset().unwrap(), last, "{text}");
+        }
+        assert_eq!(params("offset=99999999999999999999x").offset().unwrap(), 0);
     }
 
     #[test]
