@@ -206,3 +206,27 @@ fn a_small_memory_gives_the_same_answers() {
     assert_eq!(observations(part), observations(whole));
     assert_eq!(observations(recent), observations(whole));
 }
+
+#[test]
+fn figures_are_told_while_the_file_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("data");
+    std::fs::create_dir_all(&folder).unwrap();
+    support::served::database(&folder);
+    let served = support::served::serve(&folder);
+    let before = perf(served.port);
+    assert!(before["packetStore"]["maxMB"].as_u64().unwrap() > 0, "half of the memory is the ceiling");
+    let (here, away) = (folder.join("meshcore.db"), folder.join("away.db"));
+    std::fs::rename(&here, &away).unwrap();
+    wait_for("the loss to be told", || perf(served.port)["packetStore"]["backgroundLoadError"].is_string());
+    let now = perf(served.port);
+    assert_eq!(now["sqlite"]["dbSizeMB"], before["sqlite"]["dbSizeMB"], "what was known last");
+    assert_eq!(now["packetStore"]["inMemory"], before["packetStore"]["inMemory"]);
+    for route in ["/api/stats", "/api/perf/sqlite", "/api/health", "/api/healthz"] {
+        assert_eq!(network::get(served.port, route).unwrap().0, 200, "{route}");
+    }
+    std::fs::rename(&away, &here).unwrap();
+    wait_for("the file to be followed again", || {
+        perf(served.port)["packetStore"]["backgroundLoadError"].is_null()
+    });
+}

@@ -1,7 +1,7 @@
 //! What the routes share beside the store: the database's small tables, the ingestor's figures, the process.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use corescope_core::config::Paths;
@@ -35,6 +35,10 @@ pub struct Rest {
     pub(crate) adverts: AdvertCache,
     /// The public catalogue of channels.
     pub(crate) catalogue: Catalogue,
+    /// Page figures of the file.
+    pub(crate) file: Last<lookup::FileFigures>,
+    /// How many adverts were refused for their signature.
+    pub(crate) dropped: Last<i64>,
     /// Held while `config.json` is rewritten.
     pub(crate) config_file: tokio::sync::Mutex<()>,
 }
@@ -52,6 +56,8 @@ impl Rest {
             sampler: Sampler::default(),
             adverts: AdvertCache::default(),
             catalogue: Catalogue::default(),
+            file: Last::default(),
+            dropped: Last::default(),
             config_file: tokio::sync::Mutex::default(),
         }
     }
@@ -93,4 +99,25 @@ pub(crate) async fn ask<T: Send + 'static>(
         .await
         .map_err(|error| ApiError::internal("database", &error))?
         .map_err(|error| ApiError::internal("database", &error))
+}
+
+/// What the database said last to a question: figures for operators are told while it is away too.
+#[derive(Debug, Default)]
+pub(crate) struct Last<T>(Mutex<T>);
+
+impl<T: Copy + Send + 'static> Last<T> {
+    /// The answer of now, or else the last one there was.
+    pub(crate) async fn ask(
+        &self,
+        app: &App,
+        question: impl FnOnce(&lookup::Connection) -> lookup::Answer<T> + Send + 'static,
+    ) -> T {
+        // That the database does not answer goes to the log there.
+        let now = ask(app, question).await.ok();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(now) = now {
+            *last = now;
+        }
+        *last
+    }
 }

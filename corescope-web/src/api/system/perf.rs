@@ -17,7 +17,6 @@ use super::health::cache_stats;
 use super::ingestor::IngestorIo;
 use super::process::{IoRates, Memory};
 use super::stats::{megabytes, store_bytes};
-use crate::api::rest::ask;
 use crate::perf::Record;
 use crate::query::Params;
 use crate::{ApiError, AppState, json};
@@ -45,7 +44,7 @@ pub(crate) async fn perf(
 ) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref())?;
     let with_memory = params.get("mem") == Some("1");
-    let figures = ask(&app, lookup::figures).await?;
+    let figures = app.rest.file.ask(&app, lookup::figures).await;
     let answer = tokio::task::spawn_blocking(move || {
         let data = app.store.snapshot();
         let requests = app.requests.view();
@@ -120,17 +119,17 @@ pub struct SqlitePages {
 
 /// The database file.
 #[utoipa::path(get, path = "/api/perf/sqlite", tag = "system", responses((status = 200, body = SqlitePages)))]
-pub(crate) async fn sqlite(State(app): State<AppState>) -> Result<Response, ApiError> {
-    let figures = ask(&app, lookup::figures).await?;
+pub(crate) async fn sqlite(State(app): State<AppState>) -> Response {
+    let figures = app.rest.file.ask(&app, lookup::figures).await;
     let wal_size = wal_bytes(&app);
-    Ok(json::response(&SqlitePages {
+    json::response(&SqlitePages {
         wal_size_mb: megabytes(wal_size),
         wal_size,
         page_count: figures.page_count,
         page_size: figures.page_size,
         cache_size: figures.cache_size,
         cache_hit_rate: cache_stats(&app).hit_rate / 100.0,
-    }))
+    })
 }
 
 /// That something was done.
@@ -183,6 +182,7 @@ fn route_times(route: &crate::perf::Route) -> RouteTimes {
 
 fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64) -> PerfStore {
     let config = app.config.load();
+    let ceiling = app.store.memory_use().budget;
     let bytes = store_bytes(data);
     let loaded = data.transmission_count();
     let loading = data.loading();
@@ -200,7 +200,7 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
         estimated_mb: megabytes(memory.anonymous),
         tracked_mb: megabytes(bytes),
         avg_bytes_per_packet: bytes.checked_div(loaded).unwrap_or(0),
-        max_mb: config.packet_store.max_memory_mb.unwrap_or(0),
+        max_mb: ceiling.map_or(0, |bytes| bytes as u64 >> 20),
         indexes: Indexes {
             by_hash: loaded,
             by_observer: data.activity().observers().count() as u64,

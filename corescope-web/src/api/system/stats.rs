@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 use super::build::{BUILD_TIME, COMMIT, ENGINE, VERSION};
 use super::process::Memory;
 use crate::api::activity::Activity;
-use crate::api::rest::ask;
-use crate::{ApiError, AppState, json};
+use crate::{AppState, json};
 
 /// A node counts as present for so long.
 const WEEK: i64 = 7 * 86_400;
@@ -102,8 +101,8 @@ pub struct Stats {
 
 /// Totals of the mesh and of this process.
 #[utoipa::path(get, path = "/api/stats", tag = "system", responses((status = 200, body = Stats)))]
-pub(crate) async fn stats(State(app): State<AppState>) -> Result<Response, ApiError> {
-    let signature_drops = ask(&app, lookup::dropped_count).await?;
+pub(crate) async fn stats(State(app): State<AppState>) -> Response {
+    let signature_drops = app.rest.dropped.ask(&app, lookup::dropped_count).await;
     let moment = app.moment();
     let data = &moment.data;
     let activity = Activity::of(data, moment.now);
@@ -118,7 +117,7 @@ pub(crate) async fn stats(State(app): State<AppState>) -> Result<Response, ApiEr
     }
     let memory = Memory::read();
     let store = megabytes(store_bytes(data));
-    Ok(json::response(&Stats {
+    json::response(&Stats {
         total_packets: data.transmission_count(),
         total_transmissions: data.transmission_count(),
         total_observations: data.observation_count(),
@@ -141,7 +140,7 @@ pub(crate) async fn stats(State(app): State<AppState>) -> Result<Response, ApiEr
         go_sys_mb: megabytes(memory.resident),
         neighbor_graph_cache_rebuild_failures: 0,
         as_of: rfc3339(moment.now),
-    }))
+    })
 }
 
 /// Bytes held by the store.

@@ -3308,7 +3308,7 @@ export interface components {
             loadCoverageRatio: number;
             /**
              * Format: int64
-             * @description Bound, MB; 0 without one.
+             * @description The ceiling in force for packets, MB, configured or not; 0 without one.
              */
             maxMB: number;
             /**

@@ -107,7 +107,7 @@ pub struct PerfStore {
     pub tracked_mb: f64,
     /// Store bytes per packet.
     pub avg_bytes_per_packet: u64,
-    /// Bound, MB; 0 without one.
+    /// The ceiling in force for packets, MB, configured or not; 0 without one.
     #[serde(rename = "maxMB")]
     pub max_mb: u64,
     /// Entries of the indexes.
