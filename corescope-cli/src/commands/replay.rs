@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use corescope_core::capture::{self, Line, Recorded};
-use corescope_core::filter::{self, Field, Filter};
+use corescope_core::filter::{self, Filter};
 use corescope_core::report::{Heard, HeardFields, Hearing};
 use corescope_core::time::{is_plausible, rfc3339};
 use corescope_core::uplink::{self, Uplink};
@@ -16,7 +16,7 @@ use corescope_decode::crypto::KeyRing;
 use corescope_decode::{Packet, PayloadType};
 use serde_json::json;
 
-use super::analyze::{SQLITE, database, next_line, parse_filter};
+use super::analyze::{SQLITE, Wanted, database, next_line, parse_filter};
 use crate::publish::{ApiSink, FileSink, MqttSink, Sink};
 use crate::{Exit, Failure, Global};
 
@@ -102,8 +102,8 @@ fn play(path: &Path, judge: &Judge, player: &mut Player) -> Result<(), Failure> 
         .with_context(|| format!("cannot read {name}"))?;
     if head == SQLITE {
         drop(file);
-        let counted = judge.filter.as_ref().is_some_and(|filter| filter.uses(&Field::Observations));
-        return database::in_order(path, counted, &mut |heard| {
+        let wanted = Wanted::by(judge.filter.as_ref());
+        return database::in_order(path, wanted, &mut |heard| {
             if player.left > 0 && judge.lets_through(heard) { observation(heard, player) } else { Ok(()) }
         });
     }

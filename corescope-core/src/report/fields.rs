@@ -11,10 +11,12 @@ use super::input::{Heard, Hearing};
 use crate::filter::{Fields, JsonFields, Value};
 use crate::geo::LatLon;
 
-/// Judges a [`Heard`] packet. The payload is decoded when a filter first asks for it.
+/// Judges a [`Heard`] packet. What the transmission has in common for all who heard it (frame, types, time, way) is
+/// taken from its row, the rest from this reception. The payload is decoded when a filter first asks for it.
 pub struct HeardFields<'a> {
     heard: &'a Heard<'a>,
     hearing: Cow<'a, Hearing<'a>>,
+    /// The transmission's frame, taken apart.
     packet: Option<Packet<'a>>,
     ring: &'a KeyRing,
     raw_hex: OnceCell<String>,
@@ -25,15 +27,24 @@ impl<'a> HeardFields<'a> {
     /// `ring` opens group messages that are not stored decoded.
     pub fn new(heard: &'a Heard<'a>, ring: &'a KeyRing) -> Self {
         let hearing = heard.hearing.as_ref().map_or_else(|| Cow::Owned(Hearing::default()), Cow::Borrowed);
-        let packet = Packet::parse(heard.frame).ok();
+        let packet = Packet::parse(heard.first_frame.unwrap_or(heard.frame)).ok();
         Self { heard, hearing, packet, ring, raw_hex: OnceCell::new(), row: OnceCell::new() }
+    }
+
+    fn frame(&self) -> &'a [u8] {
+        self.heard.first_frame.unwrap_or(self.heard.frame)
+    }
+
+    /// The packet, for what the row has no column for.
+    fn unstored(&self) -> Option<&Packet<'a>> {
+        self.packet.as_ref().filter(|_| !self.heard.in_full)
     }
 
     fn row(&self) -> &Json {
         self.row.get_or_init(|| {
             let stored = self.heard.decoded_json.and_then(|json| serde_json::from_str::<Json>(json).ok());
             let decoded = stored.or_else(|| {
-                let decoded = compat::go::decoded_json(self.packet.as_ref()?, Some(self.ring), false);
+                let decoded = compat::go::decoded_json(self.unstored()?, Some(self.ring), false);
                 serde_json::from_str(&decoded.json).ok()
             });
             serde_json::json!({ "decoded_json": decoded })
@@ -41,25 +52,22 @@ impl<'a> HeardFields<'a> {
     }
 
     fn hops(&self) -> Vec<String> {
-        match (&self.hearing.hops, &self.packet) {
-            (Some(hops), _) => hops.clone(),
-            (None, Some(packet)) => compat::go::hops(packet),
-            (None, None) => Vec::new(),
-        }
+        let own = || Packet::parse(self.heard.frame).ok().map(|packet| compat::go::hops(&packet));
+        self.hearing.hops.clone().or_else(own).unwrap_or_default()
     }
 }
 
 impl Fields for HeardFields<'_> {
     fn payload_type(&self) -> Option<u8> {
-        self.packet.as_ref().map(|packet| packet.payload_type().number()).or(self.heard.payload_type)
+        self.heard.payload_type.or_else(|| Some(self.unstored()?.payload_type().number()))
     }
 
     fn route_type(&self) -> Option<u8> {
-        self.packet.as_ref().map(|packet| packet.route_type() as u8).or(self.heard.route_type)
+        self.heard.route_type.or_else(|| Some(self.unstored()?.route_type() as u8))
     }
 
     fn hash(&self) -> Cow<'_, str> {
-        match (self.heard.hash, &self.packet) {
+        match (self.heard.hash, self.unstored()) {
             (Some(hash), _) => hash.into(),
             (None, Some(packet)) => packet_hash(packet).to_string().into(),
             (None, None) => "".into(),
@@ -67,11 +75,11 @@ impl Fields for HeardFields<'_> {
     }
 
     fn raw_hex(&self) -> Cow<'_, str> {
-        self.raw_hex.get_or_init(|| hex::encode_upper(self.heard.frame)).into()
+        self.raw_hex.get_or_init(|| hex::encode_upper(self.frame())).into()
     }
 
     fn size_bytes(&self) -> u32 {
-        self.heard.frame.len() as u32
+        self.frame().len() as u32
     }
 
     fn snr_db(&self) -> Option<f64> {
@@ -107,16 +115,25 @@ impl Fields for HeardFields<'_> {
     }
 
     fn routed_through(&self) -> Cow<'_, str> {
-        self.hearing.resolved.join(" ").into()
+        let mut keys: Vec<String> = Vec::new();
+        for key in self.hearing.resolved.iter().chain(&self.heard.routed_through) {
+            let key = key.to_lowercase();
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys.join(" ").into()
     }
 
     fn time_ms(&self) -> Option<i64> {
-        self.hearing.time_ms.or(self.heard.first_seen_ms)
+        self.heard.first_seen_ms.or(self.hearing.time_ms)
     }
 
     fn transport_codes(&self) -> Option<[u8; 4]> {
-        self.packet.as_ref()?.transport_codes()?;
-        self.heard.frame.get(1..5)?.try_into().ok()
+        if !matches!(self.route_type(), Some(0 | 3)) {
+            return None;
+        }
+        self.frame().get(1..)?.first_chunk().copied()
     }
 
     fn payload(&self, path: &[Box<str>]) -> Value<'_> {

@@ -8,10 +8,15 @@ pub struct Heard<'a> {
     pub hash: Option<&'a str>,
     /// The frame. Empty for messages that a companion bridge delivered without one.
     pub frame: &'a [u8],
+    /// The frame the transmission is stored with, where this copy is another one; for filters.
+    pub first_frame: Option<&'a [u8]>,
     /// Where it was found, for the list of bad packets: a line, a row.
     pub place: &'a str,
     /// Whether it is a row of a database: then it counts as a transmission even if it is no packet.
     pub stored: bool,
+    /// Whether the row has a column for everything below. What it lacks is then missing for a
+    /// filter too; otherwise it is read from the frame.
+    pub in_full: bool,
     /// Payload type of the row; used when there is no frame.
     pub payload_type: Option<u8>,
     /// Route type of the row; used when there is no frame.
@@ -26,6 +31,8 @@ pub struct Heard<'a> {
     pub scope: Option<&'a str>,
     /// How often it was heard, as far as is known; for filters.
     pub observation_count: u32,
+    /// Keys of the resolved paths of all its copies, as far as they are known; for filters.
+    pub routed_through: Vec<String>,
     /// Who heard it; `None` for a transmission without an observation.
     pub hearing: Option<Hearing<'a>>,
 }

@@ -46,7 +46,6 @@ impl Bits {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn contains(&self, row: usize) -> bool {
         row < self.len && self.words[row / 64] >> (row % 64) & 1 == 1
     }

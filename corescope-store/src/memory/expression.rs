@@ -116,8 +116,7 @@ impl<'a> Columns<'a> {
             }
             Field::RoutedThrough if one_key(test) => {
                 let mut rows = Bits::none(segment.len());
-                segment.rows_of_nodes(|key| test.on_text(&key.to_lowercase()), &mut rows);
-                rows.and(among);
+                segment.rows_routed_through(|key| test.on_text(key), among, &mut rows);
                 rows
             }
             Field::Unknown(_) => Bits::none(segment.len()),

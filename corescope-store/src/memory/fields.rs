@@ -5,12 +5,11 @@ use std::cell::OnceCell;
 
 use corescope_core::filter::{Fields, Value};
 use corescope_core::geo::LatLon;
-use corescope_core::ids::NodeKey;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::matcher::{payload_keys, resolved_keys, takes_part};
+use super::matcher::resolved_keys;
 use super::observers::Observer;
 use super::snapshot::Snapshot;
 use super::view::{Observation, Transmission};
@@ -18,8 +17,8 @@ use super::view::{Observation, Transmission};
 /// A transmission with the observation that stands for it, ready to be judged by a
 /// [`Filter`](corescope_core::filter::Filter).
 ///
-/// `routed_through` names every node that takes part: relays of any observation's resolved path, the sender and
-/// the keys of the payload, so that it agrees with [`Query::nodes`](super::Query::nodes).
+/// `routed_through` names the nodes on the resolved path of any observation, those of the judged one first. The sender
+/// and the keys of the payload are no part of it: [`Query::nodes`](super::Query::nodes) asks for these too.
 #[derive(Debug)]
 pub struct PacketFields<'a> {
     row: Transmission<'a>,
@@ -114,8 +113,9 @@ impl Fields for PacketFields<'_> {
     fn routed_through(&self) -> Cow<'_, str> {
         let mut keys: Vec<String> = Vec::new();
         let mut add = |key: &str| {
-            if !key.is_empty() && !keys.iter().any(|k| k == key) {
-                keys.push(key.to_owned());
+            let key = key.to_lowercase();
+            if !keys.contains(&key) {
+                keys.push(key);
             }
         };
         for observation in self.display.into_iter().chain(self.row.observations()) {
@@ -123,13 +123,7 @@ impl Fields for PacketFields<'_> {
                 resolved_keys(&path).for_each(&mut add);
             }
         }
-        if let Some(from) = self.row.from_pubkey() {
-            add(&from);
-        }
-        if let Some(json) = self.row.decoded_json() {
-            payload_keys(&json).for_each(&mut add);
-        }
-        keys.join(" ").to_lowercase().into()
+        keys.join(" ").into()
     }
 
     fn time_ms(&self) -> Option<i64> {
@@ -166,10 +160,6 @@ impl Fields for PacketFields<'_> {
     fn position(&self) -> Option<LatLon> {
         let degrees = |name| self.json().get(name).and_then(Json::as_f64);
         LatLon::new(degrees("lat")?, degrees("lon")?)
-    }
-
-    fn involves(&self, node: &NodeKey) -> bool {
-        takes_part(&self.row, &node.to_string())
     }
 }
 

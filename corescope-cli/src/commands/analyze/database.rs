@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use corescope_core::airtime::LoraPreset;
-use corescope_core::filter::Field;
 use corescope_core::report::{Heard, Hearing, ListedNode, ListedObserver};
 use corescope_core::time::parse_rfc3339_millis;
 use indicatif::ProgressBar;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use super::wanted::{self, Wanted, Ways};
 use super::{Intake, untouched};
 use crate::{Exit, Failure};
 
@@ -29,8 +29,8 @@ pub(super) fn read(path: &Path, intake: &mut Intake) -> Result<(), Failure> {
     intake.collector.source(&name, "database", &note);
     database.nodes(intake)?;
     let observers = database.observers(&mut Some(intake))?;
-    let counted = intake.filter.as_ref().is_some_and(|filter| filter.uses(&Field::Observations));
-    database.packets(layout, counted, Order::Stored, &observers, &mut |seen| {
+    let wanted = Wanted::by(intake.filter.as_ref());
+    database.packets(layout, wanted, Order::Stored, &observers, &mut |seen| {
         match seen {
             Seen::Packet(heard) => intake.hear(heard),
             Seen::BadFrame { place, detail, digits } => {
@@ -45,15 +45,14 @@ pub(super) fn read(path: &Path, intake: &mut Intake) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Visits every observation in order of time, and nothing else. `counted` asks for the number of
-/// observations of each packet.
+/// Visits every observation in order of time, and nothing else.
 ///
 /// # Errors
 ///
 /// When the database cannot be read, and whatever `visit` answers.
 pub(crate) fn in_order(
     path: &Path,
-    counted: bool,
+    wanted: Wanted,
     visit: &mut dyn FnMut(&Heard<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let name = path.display().to_string();
@@ -61,7 +60,7 @@ pub(crate) fn in_order(
     let database = Database { connection: &opened.connection, name: &name };
     let layout = database.layout()?;
     let observers = database.observers(&mut None)?;
-    database.packets(layout, counted, Order::Time, &observers, &mut |seen| match seen {
+    database.packets(layout, wanted, Order::Time, &observers, &mut |seen| match seen {
         Seen::Packet(heard) if heard.hearing.is_some() => visit(heard),
         _ => Ok(()),
     })
@@ -206,23 +205,29 @@ impl Database<'_> {
     fn packets(
         &self,
         layout: Layout,
-        counted: bool,
+        wanted: Wanted,
         order: Order,
         observers: &Observers,
         visit: &mut Visit<'_>,
     ) -> Result<(), Failure> {
         let total = self.count(if layout == Layout::Packets { "packets" } else { "observations" })?;
         let progress = if order == Order::Stored { ProgressBar::new(total) } else { ProgressBar::hidden() };
-        let sql = self.packet_query(layout, counted, order)?;
+        let sql = self.packet_query(layout, wanted.count, order)?;
+        let broken = |error: rusqlite::Error| self.broken(&error);
+        let observations = if wanted.way { self.columns("observations")? } else { HashSet::new() };
+        let mut ways = Ways::new(self.connection, &observations).map_err(broken)?;
+        let table = self.columns(if layout == Layout::Packets { "packets" } else { "transmissions" })?;
+        let in_full = ["payload_type", "route_type", "decoded_json"].iter().all(|name| table.contains(*name));
         let mut statement = self.prepare(&sql)?;
-        let mut rows = statement.query([]).map_err(|error| self.broken(&error))?;
+        let mut rows = statement.query([]).map_err(broken)?;
         let mut done = 0_u64;
-        while let Some(row) = rows.next().map_err(|error| self.broken(&error))? {
+        while let Some(row) = rows.next().map_err(broken)? {
             done += 1;
             if done.is_multiple_of(8192) {
                 progress.set_position(done);
             }
-            packet(row, observers, visit)?;
+            let way = ways.as_mut().map(|ways| ways.of(row)).transpose().map_err(broken)?;
+            packet(row, wanted, in_full, way.unwrap_or_default(), observers, visit)?;
         }
         progress.finish_and_clear();
         Ok(())
@@ -334,7 +339,14 @@ impl Database<'_> {
 }
 
 /// A row of [`Database::packet_query`].
-fn packet(row: &Row<'_>, observers: &Observers, visit: &mut Visit<'_>) -> Result<(), Failure> {
+fn packet(
+    row: &Row<'_>,
+    wanted: Wanted,
+    in_full: bool,
+    way: &[String],
+    observers: &Observers,
+    visit: &mut Visit<'_>,
+) -> Result<(), Failure> {
     let place = format!("transmission {}", integer(row, 0).unwrap_or_default());
     let mut frame_of = |column: usize| -> Result<Option<Vec<u8>>, Failure> {
         let Some(text) = text(row, column) else { return Ok(None) };
@@ -352,7 +364,11 @@ fn packet(row: &Row<'_>, observers: &Observers, visit: &mut Visit<'_>) -> Result
     let own = frame_of(16)?.filter(|frame| !frame.is_empty());
     let stored_frame = if own.is_none() { frame_of(1)? } else { None };
     let frame = own.as_deref().or(stored_frame.as_deref()).unwrap_or_default();
+    let first_frame = text(row, 1).filter(|_| wanted.first_frame && own.is_some());
+    let first_frame = first_frame.and_then(|digits| hex::decode(digits.trim()).ok());
     let mut heard = Heard::default();
+    (heard.first_frame, heard.in_full) = (first_frame.as_deref(), in_full);
+    heard.routed_through = way.to_vec();
     heard.hash = text(row, 2).filter(|hash| !hash.is_empty());
     heard.frame = frame;
     heard.place = &place;
@@ -376,8 +392,7 @@ fn packet(row: &Row<'_>, observers: &Observers, visit: &mut Visit<'_>) -> Result
         if own.is_none() {
             hearing.hops = text(row, 14).and_then(strings).map(|hops| hops.into_iter().flatten().collect());
         }
-        let resolved = text(row, 15).and_then(strings).unwrap_or_default();
-        hearing.resolved = resolved.into_iter().flatten().map(|key| key.to_lowercase()).collect();
+        hearing.resolved = text(row, 15).map(wanted::keys).into_iter().flatten().collect();
         heard.hearing = Some(hearing);
     }
     visit(Seen::Packet(&heard))

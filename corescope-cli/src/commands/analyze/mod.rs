@@ -4,8 +4,10 @@ mod capture;
 pub(crate) mod database;
 mod keys;
 mod untouched;
+mod wanted;
 
 pub(crate) use capture::next_line;
+pub(crate) use wanted::Wanted;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};

@@ -135,8 +135,11 @@ impl Segment {
         self.odd_times.iter().next().is_none()
     }
 
-    /// Adds the rows of every node whose key satisfies `wanted`.
-    pub(crate) fn rows_of_nodes(&self, wanted: impl Fn(&str) -> bool, rows: &mut Bits) {
+    /// Adds those of `among` that have a node whose key satisfies `wanted` on a resolved path. The lists of nodes know
+    /// senders and keys of payloads too, so what they give is looked at.
+    pub(crate) fn rows_routed_through(&self, wanted: impl Fn(&str) -> bool, among: &Bits, rows: &mut Bits) {
+        let mut fitting = Bits::none(self.keys.len());
+        let mut candidates = Bits::none(self.len());
         let mut text = String::with_capacity(64);
         for number in 0..self.keys.len() as u32 {
             let list = self.nodes.get(number);
@@ -146,11 +149,26 @@ impl Segment {
             text.clear();
             self.keys.write_text(number, &mut text);
             if wanted(&text) {
-                for row in list {
-                    rows.set(usize::from(*row));
-                }
+                fitting.set(number as usize);
+                list.iter().for_each(|row| candidates.set(usize::from(*row)));
             }
         }
+        candidates.and(among);
+        for row in candidates.iter() {
+            if self.observations(row).any(|at| self.leads_through(at, &fitting)) {
+                rows.set(row);
+            }
+        }
+    }
+
+    /// Whether one of these keys is on the resolved path of an observation.
+    fn leads_through(&self, at: usize, keys: &Bits) -> bool {
+        let way = self.way_of(at);
+        way.keys().flatten().any(|key| keys.contains(key as usize))
+            || way.resolved_text().is_some_and(|text| {
+                resolved_keys(text)
+                    .any(|key| self.keys.find(key).is_some_and(|key| keys.contains(key as usize)))
+            })
     }
 
     /// Calls `found` for each node: its key, the number of rows it takes part in, their highest `latest`, and how many

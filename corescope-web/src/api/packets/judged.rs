@@ -3,7 +3,7 @@
 
 use corescope_core::filter::{Context, Filter, JsonFields};
 use corescope_store::memory::Transmission;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::rows::View;
 
@@ -12,36 +12,24 @@ use super::rows::View;
 pub(crate) struct Judged(Value);
 
 impl Judged {
-    /// Takes what is shown of a packet; `routed_through` sees every node that takes part, as
-    /// `node=` does.
+    /// Takes what is shown of a packet; `routed_through` sees what is shown of every observation's resolved path.
     pub(crate) fn new(row: Transmission<'_>, view: View<'_>) -> Self {
         let mut shown = serde_json::to_value(view.packet(row, false)).unwrap_or(Value::Null);
-        let mut keys: Vec<Value> = row
-            .observations()
-            .filter_map(|o| o.resolved_path())
-            .filter_map(|json| {
-                serde_json::from_str::<Vec<Option<String>>>(&view.veil.resolved(json, view.snapshot)).ok()
-            })
-            .flatten()
-            .flatten()
-            .map(Value::String)
-            .collect();
-        if let Some(from) =
-            row.from_pubkey().filter(|k| !k.is_empty() && !view.veil.hides_key(k, view.snapshot))
-        {
-            keys.push(Value::String(from.into_owned()));
+        let mut keys: Vec<String> = Vec::new();
+        for path in row.display().into_iter().chain(row.observations()).filter_map(|o| o.resolved_path()) {
+            let shown = view.veil.resolved(path, view.snapshot);
+            let hops: Vec<Option<String>> = serde_json::from_str(&shown).unwrap_or_default();
+            for key in hops.into_iter().flatten() {
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            }
         }
         if let Value::Object(packet) = &mut shown {
-            let decoded = packet.get("decoded_json").and_then(Value::as_str);
-            let payload: Map<String, Value> =
-                decoded.and_then(|j| serde_json::from_str(j).ok()).unwrap_or_default();
-            for name in ["pubKey", "destPubKey", "srcPubKey"] {
-                keys.extend(payload.get(name).filter(|v| v.is_string()).cloned());
-            }
             if let Some(channel) = row.channel_hash() {
                 packet.insert("channel_hash".to_owned(), Value::from(channel));
             }
-            packet.insert("resolved_path".to_owned(), Value::Array(keys));
+            packet.insert("resolved_path".to_owned(), Value::from(keys));
         }
         Self(shown)
     }
