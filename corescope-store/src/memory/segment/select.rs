@@ -150,7 +150,9 @@ impl Segment {
             self.keys.write_text(number, &mut text);
             if wanted(&text) {
                 fitting.set(number as usize);
-                list.iter().for_each(|row| candidates.set(usize::from(*row)));
+                for row in list {
+                    candidates.set(usize::from(*row));
+                }
             }
         }
         candidates.and(among);
