@@ -72,9 +72,9 @@ pub trait Fields {
     fn observer_iata(&self) -> Cow<'_, str>;
     /// How often the transmission was heard.
     fn observation_count(&self) -> u32;
-    /// Keys of the resolved path, lower-case, joined by blanks.
+    /// Keys of the resolved path, lower-case, joined by blanks; of all copies, where they are known.
     fn routed_through(&self) -> Cow<'_, str>;
-    /// The packet's time in milliseconds since 1970.
+    /// When the packet was first heard, in milliseconds since 1970.
     fn time_ms(&self) -> Option<i64>;
     /// The four bytes of the transport codes, in wire order.
     fn transport_codes(&self) -> Option<[u8; 4]>;

@@ -38,7 +38,8 @@ pub enum Field {
     Observations,
     /// `path`, `path_prefixes`: hops in hex, joined with ` → `.
     Path,
-    /// `routed_through`: full keys of the resolved path, lower case, joined by blanks.
+    /// `routed_through`: full keys of the resolved path, lower case, joined by blanks. Of all copies, where they are
+    /// known; without the sender.
     RoutedThrough,
     /// `payload_bytes`: size − 2. Kept for old expressions; `body_bytes` is right.
     PayloadBytes,
@@ -48,7 +49,7 @@ pub enum Field {
     BodyBytes,
     /// `body_hex`: the payload.
     BodyHex,
-    /// `time`, `timestamp`: milliseconds since 1970; can be absent.
+    /// `time`, `timestamp`: when it was first heard, milliseconds since 1970; can be absent.
     Time,
     /// `age`: seconds since then; can be absent.
     Age,
