@@ -1,14 +1,14 @@
 //! An append: rows go to the newest ones in full, or over the segment that holds their transmission.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::checks::{Defect, is_damaged_payload};
 use super::compact::{RECENT_BOUND, RECENT_MOST};
 use super::owned::OwnedTransmission;
 use super::record::{ObservationRow, TransmissionRow};
 use super::snapshot::Snapshot;
-use super::store::{Appender, Outcome, Store};
+use super::store::{Making, Outcome, Store};
 use super::subscribe::Appended;
 use super::view::Transmission;
 
@@ -16,8 +16,7 @@ use super::view::Transmission;
 #[derive(Debug)]
 pub struct Append<'s> {
     store: &'s Store,
-    appender: MutexGuard<'s, Appender>,
-    next: Snapshot,
+    next: Making<'s>,
     outcome: Outcome,
     /// Transmissions that changed, with what they were.
     touched: BTreeMap<i64, Option<Arc<OwnedTransmission>>>,
@@ -39,10 +38,9 @@ enum Seat {
 }
 
 impl<'s> Append<'s> {
-    pub(super) fn new(store: &'s Store, appender: MutexGuard<'s, Appender>, next: Snapshot) -> Self {
+    pub(super) fn new(store: &'s Store, next: Making<'s>) -> Self {
         Self {
             store,
-            appender,
             next,
             outcome: Outcome::default(),
             touched: BTreeMap::new(),
@@ -255,7 +253,7 @@ impl<'s> Append<'s> {
 
     fn note(&mut self, defect: Defect) {
         if !self.recheck {
-            *self.appender.defects.entry(defect).or_default() += 1;
+            self.next.tally.note(defect, 1);
         }
     }
 
@@ -268,36 +266,38 @@ impl<'s> Append<'s> {
     pub fn publish(mut self) -> Outcome {
         self.outcome.new_transmissions = self.transmissions.len() as u64;
         self.outcome.new_observations = self.observations.len() as u64;
+        let (appender, next) = self.next.both();
         for (id, was) in std::mem::take(&mut self.touched) {
-            if let Some(now) = self.next.by_id(id) {
-                self.appender.aggregates.add(&now);
+            if let Some(now) = next.by_id(id) {
+                appender.aggregates.add(&now);
             }
             if let Some(was) = was {
-                self.appender.aggregates.remove(&Transmission::from(&*was));
+                appender.aggregates.remove(&Transmission::from(&*was));
             }
         }
-        let packer = self.appender.packer.clone();
+        let packer = appender.packer.clone();
         let most = if packer.is_some() { RECENT_BOUND } else { RECENT_MOST };
-        if self.next.recent.rows.len() >= most {
-            self.next.pack_recent();
+        if next.recent.rows.len() >= most {
+            next.pack_recent();
         }
-        let packer = packer.filter(|_| self.next.recent.rows.len() >= RECENT_MOST);
-        self.appender.enforce_budget(&mut self.next);
-        let snapshot = self.store.publish(&mut self.appender, &mut self.next);
-        if let Some(packer) = packer {
-            packer.unpark();
-        }
+        let packer = packer.filter(|_| next.recent.rows.len() >= RECENT_MOST);
+        appender.enforce_budget(next);
         if !self.history {
-            self.appender.inserted += self.outcome.new_transmissions;
+            next.tally.inserted += self.outcome.new_transmissions;
         }
         let announced = !self.transmissions.is_empty() || !self.observations.is_empty();
-        if announced && !self.history {
-            self.store.inner.subscribers.send(&Appended {
-                snapshot,
-                transmissions: self.transmissions.into(),
-                observations: self.observations.into(),
-            });
-        }
+        self.next.publish_and(|snapshot| {
+            if let Some(packer) = packer {
+                packer.unpark();
+            }
+            if announced && !self.history {
+                self.store.inner.subscribers.send(&Appended {
+                    snapshot: Arc::clone(snapshot),
+                    transmissions: self.transmissions.into(),
+                    observations: self.observations.into(),
+                });
+            }
+        });
         self.outcome
     }
 }

@@ -106,7 +106,7 @@ pub struct PackedHere<'s> {
 
 impl Drop for PackedHere<'_> {
     fn drop(&mut self) {
-        self.store.appender().packer = None;
+        self.store.turn().maker.packer = None;
     }
 }
 
@@ -121,7 +121,7 @@ impl Store {
     /// recent rows while it appends; it unparks the thread when there are enough of them. When the thread does not keep
     /// up, the appender packs all the same: rows in full are bounded. Ends when the result is dropped.
     pub fn pack_here(&self) -> PackedHere<'_> {
-        self.appender().packer = Some(std::thread::current());
+        self.turn().maker.packer = Some(std::thread::current());
         PackedHere { store: self }
     }
 
@@ -133,10 +133,9 @@ impl Store {
         }
         let Some(sealed) = snapshot.seal(RECENT_KEPT) else { return false };
         drop(snapshot);
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         if next.settle(&sealed) {
-            self.publish(&mut appender, &mut next);
+            next.publish();
         }
         true
     }
@@ -163,8 +162,7 @@ impl Store {
             add(&mut builder, &row);
         }
         let segment = Arc::new(builder.finish());
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         let same = |a: &Part, b: &Part| Arc::ptr_eq(&a.segment, &b.segment);
         let Some(at) = next.parts.iter().position(|p| same(p, &old[0])) else { return true };
         let Some(now) = next.parts.get(at..at + old.len()) else { return true };
@@ -180,7 +178,7 @@ impl Store {
             segment,
         };
         next.parts.splice(at..at + old.len(), [part]);
-        self.publish(&mut appender, &mut next);
+        next.publish();
         true
     }
 }

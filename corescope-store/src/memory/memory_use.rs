@@ -23,7 +23,7 @@ pub struct MemoryUse {
 }
 
 impl MemoryUse {
-    pub(super) fn of(snapshot: &Snapshot, budget: Option<usize>) -> Self {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
         let segments = snapshot.parts.iter().map(|p| p.segment.bytes()).sum::<usize>();
         let all = snapshot.parts.iter().map(Part::bytes).sum::<usize>() + snapshot.recent.bytes();
         Self {
@@ -31,7 +31,7 @@ impl MemoryUse {
             segment_count: snapshot.parts.len(),
             rows_in_full: all - segments,
             tables: snapshot.table_bytes(),
-            budget,
+            budget: snapshot.tally.budget,
             resident: resident(),
         }
     }

@@ -4,24 +4,29 @@
 //! there and never wait for it. The step is generic over its two shared cells, so that the tests can run every
 //! interleaving of it.
 
-use std::ops::DerefMut;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
 /// Where readers find the current moment.
-pub(super) trait Slot<T> {
+pub(super) trait Slot {
+    type Moment: Clone;
+
     /// What is there. Never waits.
-    fn take(&self) -> Arc<T>;
+    fn take(&self) -> Arc<Self::Moment>;
 
     /// Puts the next one there.
-    fn put(&self, next: Arc<T>);
+    fn put(&self, next: Arc<Self::Moment>);
 }
 
 /// Whose turn it is to append.
-pub(super) trait Turn<A> {
+pub(super) trait Turn {
+    type Maker;
+
     /// The turn, for as long as it is held.
-    type Held<'t>: DerefMut<Target = A>
+    type Held<'t>: DerefMut<Target = Self::Maker>
     where
         Self: 't;
 
@@ -29,7 +34,18 @@ pub(super) trait Turn<A> {
     fn wait(&self) -> Self::Held<'_>;
 }
 
-impl<T> Slot<T> for ArcSwap<T> {
+/// What only whoever has the turn needs: state that moves along with the moments.
+pub(super) trait Maker<T> {
+    /// Begins with what is current. State that ran ahead of it, for a moment that was never published, goes back.
+    fn begin(&mut self, current: &T);
+
+    /// The moment is made: what follows from it is put into it.
+    fn complete(&mut self, next: &mut T);
+}
+
+impl<T: Clone> Slot for ArcSwap<T> {
+    type Moment = T;
+
     fn take(&self) -> Arc<T> {
         self.load_full()
     }
@@ -39,11 +55,12 @@ impl<T> Slot<T> for ArcSwap<T> {
     }
 }
 
-impl<A: 'static> Turn<A> for Mutex<A> {
+impl<A: 'static> Turn for Mutex<A> {
+    type Maker = A;
     type Held<'t> = MutexGuard<'t, A>;
 
     fn wait(&self) -> MutexGuard<'_, A> {
-        // A panicking appender published nothing: the state it leaves is the last published one.
+        // Readers never saw what a panicking appender was at; what it left in the maker `Maker::begin` puts right.
         self.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -55,38 +72,70 @@ pub(super) struct Publication<S, M> {
     turn: M,
 }
 
-impl<S, M> Publication<S, M> {
-    #[cfg(test)]
-    fn new(slot: S, turn: M) -> Self {
+impl<S: Slot, M: Turn<Maker: Maker<S::Moment>>> Publication<S, M> {
+    pub(super) fn new(slot: S, turn: M) -> Self {
         Self { slot, turn }
     }
 
     /// What readers see.
-    pub(super) fn current<T>(&self) -> Arc<T>
-    where
-        S: Slot<T>,
-    {
+    pub(super) fn current(&self) -> Arc<S::Moment> {
         self.slot.take()
     }
 
-    /// The turn to append.
-    pub(super) fn turn<A>(&self) -> M::Held<'_>
-    where
-        M: Turn<A>,
-    {
-        self.turn.wait()
+    /// Waits for the turn, then copies what is current: in this order, or an append that ended in between would be lost.
+    pub(super) fn begin(&self) -> Making<'_, S, M> {
+        let mut maker = self.turn.wait();
+        let current = self.slot.take();
+        maker.begin(&current);
+        Making { slot: &self.slot, maker, next: S::Moment::clone(&current) }
+    }
+}
+
+/// The next moment in the making, and the turn to make it. Dropped, it leaves readers what they have.
+pub(super) struct Making<'p, S: Slot, M: Turn + 'p> {
+    slot: &'p S,
+    pub(super) maker: M::Held<'p>,
+    next: S::Moment,
+}
+
+impl<S: Slot, M: Turn<Maker: Maker<S::Moment>>> Making<'_, S, M> {
+    /// The maker and the moment.
+    pub(super) fn both(&mut self) -> (&mut M::Maker, &mut S::Moment) {
+        (&mut self.maker, &mut self.next)
     }
 
-    /// Shows readers the next moment. Whoever calls it holds the turn, and made `next` from what was current while
-    /// holding it.
-    pub(super) fn publish<T, A>(&self, _held: &mut A, next: T) -> Arc<T>
-    where
-        S: Slot<T>,
-        M: Turn<A>,
-    {
-        let next = Arc::new(next);
+    /// Shows readers the moment, and ends the turn.
+    pub(super) fn publish(self) -> Arc<S::Moment> {
+        self.publish_and(|_| ())
+    }
+
+    /// Shows readers the moment; then does what must be done before somebody else's turn.
+    pub(super) fn publish_and(mut self, then: impl FnOnce(&Arc<S::Moment>)) -> Arc<S::Moment> {
+        self.maker.complete(&mut self.next);
+        let next = Arc::new(self.next);
         self.slot.put(Arc::clone(&next));
+        then(&next);
         next
+    }
+}
+
+impl<S: Slot, M: Turn> Deref for Making<'_, S, M> {
+    type Target = S::Moment;
+
+    fn deref(&self) -> &S::Moment {
+        &self.next
+    }
+}
+
+impl<S: Slot, M: Turn> DerefMut for Making<'_, S, M> {
+    fn deref_mut(&mut self) -> &mut S::Moment {
+        &mut self.next
+    }
+}
+
+impl<S: Slot<Moment: fmt::Debug>, M: Turn> fmt::Debug for Making<'_, S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Making").field("next", &self.next).finish_non_exhaustive()
     }
 }
 
@@ -97,7 +146,21 @@ mod tests {
     /// A pointer that is swapped in one step, as loom sees it.
     struct LoomSlot(loom::sync::Mutex<Arc<Moment>>);
 
-    struct LoomTurn(loom::sync::Mutex<u32>);
+    struct LoomTurn(loom::sync::Mutex<Count>);
+
+    /// Observations so far, which are put into each moment.
+    struct Count(u32);
+
+    impl Maker<Moment> for Count {
+        fn begin(&mut self, current: &Moment) {
+            assert_eq!(self.0, current.observations, "the turn began with an older moment");
+        }
+
+        fn complete(&mut self, next: &mut Moment) {
+            next.observations = self.0;
+            next.version += 1;
+        }
+    }
 
     #[derive(Clone)]
     struct Moment {
@@ -106,7 +169,9 @@ mod tests {
         observations: u32,
     }
 
-    impl Slot<Moment> for LoomSlot {
+    impl Slot for LoomSlot {
+        type Moment = Moment;
+
         fn take(&self) -> Arc<Moment> {
             Arc::clone(&self.0.lock().expect("no panic"))
         }
@@ -116,8 +181,9 @@ mod tests {
         }
     }
 
-    impl Turn<u32> for LoomTurn {
-        type Held<'t> = loom::sync::MutexGuard<'t, u32>;
+    impl Turn for LoomTurn {
+        type Maker = Count;
+        type Held<'t> = loom::sync::MutexGuard<'t, Count>;
 
         fn wait(&self) -> Self::Held<'_> {
             self.0.lock().expect("no panic")
@@ -127,15 +193,10 @@ mod tests {
     type Shared = Publication<LoomSlot, LoomTurn>;
 
     fn append(shared: &Shared) {
-        let mut held = shared.turn();
-        let now = shared.current();
-        let next = Moment {
-            version: now.version + 1,
-            transmissions: now.transmissions + 1,
-            observations: now.observations + 3,
-        };
-        *held += 1;
-        shared.publish(&mut *held, next);
+        let mut next = shared.begin();
+        next.transmissions += 1;
+        next.maker.0 += 3;
+        next.publish();
     }
 
     #[test]
@@ -144,7 +205,7 @@ mod tests {
             let first = Moment { version: 0, transmissions: 0, observations: 0 };
             let shared = loom::sync::Arc::new(Shared::new(
                 LoomSlot(loom::sync::Mutex::new(Arc::new(first))),
-                LoomTurn(loom::sync::Mutex::new(0)),
+                LoomTurn(loom::sync::Mutex::new(Count(0))),
             ));
             let appenders: Vec<_> = (0..2)
                 .map(|_| {
@@ -164,7 +225,11 @@ mod tests {
                 appender.join().expect("no panic");
             }
             let end = shared.current();
-            assert_eq!((end.version, *shared.turn()), (2, 2), "an append was lost");
+            assert_eq!(
+                (end.version, end.transmissions, shared.begin().maker.0),
+                (2, 2, 6),
+                "an append was lost"
+            );
         });
     }
 }

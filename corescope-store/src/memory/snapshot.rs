@@ -12,6 +12,7 @@ use super::owned::OwnedTransmission;
 use super::part::{Part, Recent};
 use super::query::{Page, Query};
 use super::segment::{Segment, lookup_key};
+use super::tally::Tally;
 use super::view::{Observation, Transmission};
 
 /// Everything the store knows at one moment. Taking one costs two atomic operations; it never changes.
@@ -35,6 +36,7 @@ pub struct Snapshot {
     /// Ids below are not in memory: not loaded yet, or evicted.
     pub(crate) floor: i64,
     pub(crate) outside: Outside,
+    pub(crate) tally: Tally,
 }
 
 /// What passed through the store of rows that are not in memory.
@@ -115,6 +117,7 @@ impl Default for Snapshot {
             activity: Arc::default(),
             floor: i64::MIN,
             outside: Outside::default(),
+            tally: Tally::default(),
         }
     }
 }
@@ -217,8 +220,12 @@ impl Snapshot {
 
     /// All transmissions, ascending by id.
     pub fn transmissions(&self) -> impl DoubleEndedIterator<Item = Transmission<'_>> + Clone {
-        let packed = self.parts.iter().flat_map(Part::transmissions);
-        packed.chain(self.recent.rows.iter().map(|t| Transmission::from(&**t)))
+        self.parts.iter().flat_map(Part::transmissions).chain(self.recent_transmissions())
+    }
+
+    /// Those that are not packed.
+    pub(crate) fn recent_transmissions(&self) -> impl DoubleEndedIterator<Item = Transmission<'_>> + Clone {
+        self.recent.rows.iter().map(|t| Transmission::from(&**t))
     }
 
     /// Answers a query from memory.

@@ -1,12 +1,11 @@
 //! The handle: one appender, any number of readers that never wait.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
-use super::aggregate::{Activity, Aggregate, Counters, Counting, Watching};
+use super::aggregate::{Aggregate, Aggregates, Published};
 use super::append::Append;
 use super::checks::Defect;
 use super::graph::Graph;
@@ -14,12 +13,12 @@ use super::memory_use::MemoryUse;
 use super::nodes::{Node, Nodes};
 use super::observers::Observers;
 use super::part::Part;
-use super::publication::Publication;
+use super::publication::{self, Maker, Publication};
 use super::record::Batch;
 use super::segment::Segment;
 use super::snapshot::{Loading, Snapshot};
 use super::subscribe::{Subscribers, Subscription};
-use super::view::Transmission;
+use super::tally::{Evicted, Tally};
 
 /// The index store. A clone is another handle to the same store.
 #[derive(Clone, Debug, Default)]
@@ -37,84 +36,13 @@ pub(super) struct Inner {
 /// What only the appender needs.
 #[derive(Debug, Default)]
 pub(super) struct Appender {
-    pub(super) defects: BTreeMap<Defect, u64>,
     pub(super) aggregates: Aggregates,
-    /// Bytes that segments and recent rows may hold; `None` without a ceiling.
-    pub(super) budget: Option<usize>,
-    pub(super) evicted: Evicted,
-    /// Transmissions that came after the load.
-    pub(super) inserted: u64,
     /// The thread that packs recent rows, if there is one.
     pub(super) packer: Option<std::thread::Thread>,
 }
 
-/// What the budget dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Evicted {
-    /// Transmissions.
-    pub transmissions: u64,
-    /// Observations.
-    pub observations: u64,
-}
-
-/// The registered aggregates.
-#[derive(Debug, Default)]
-pub(super) struct Aggregates {
-    counting: Counting,
-    watching: Watching,
-    others: Vec<(Box<dyn Aggregate>, Arc<ArcSwap<Published>>)>,
-}
-
-/// What readers see of an aggregate that was registered.
-pub type Published = Arc<dyn Any + Send + Sync>;
-
-impl Aggregates {
-    pub(super) fn add(&mut self, row: &Transmission<'_>) {
-        self.counting.add(row);
-        self.watching.add(row);
-        self.others.iter_mut().for_each(|(aggregate, _)| aggregate.add(row));
-    }
-
-    pub(super) fn remove(&mut self, row: &Transmission<'_>) {
-        self.counting.remove(row);
-        self.watching.remove(row);
-        self.others.iter_mut().for_each(|(aggregate, _)| aggregate.remove(row));
-    }
-
-    /// Announces every row of a part.
-    fn add_part(&mut self, part: &Part) {
-        if !self.watching.add_segment(part, true) {
-            part.transmissions().for_each(|row| self.watching.add(&row));
-        }
-        for row in part.transmissions() {
-            self.counting.add(&row);
-            self.others.iter_mut().for_each(|(aggregate, _)| aggregate.add(&row));
-        }
-    }
-
-    /// Announces that a part is gone.
-    fn remove_part(&mut self, part: &Part) {
-        if !self.watching.add_segment(part, false) {
-            part.transmissions().for_each(|row| self.watching.remove(&row));
-        }
-        for row in part.transmissions() {
-            self.counting.remove(&row);
-            self.others.iter_mut().for_each(|(aggregate, _)| aggregate.remove(&row));
-        }
-    }
-
-    fn publish(&mut self, next: &mut Snapshot) {
-        if let Ok(counters) = self.counting.publish(next).downcast::<Counters>() {
-            next.counters = counters;
-        }
-        if let Ok(activity) = self.watching.publish(next).downcast::<Activity>() {
-            next.activity = activity;
-        }
-        for (aggregate, seen) in &mut self.others {
-            seen.store(Arc::new(aggregate.publish(next)));
-        }
-    }
-}
+/// The next snapshot in the making, and the appender's turn.
+pub(super) type Making<'s> = publication::Making<'s, ArcSwap<Snapshot>, Mutex<Appender>>;
 
 /// What an append did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,18 +68,23 @@ impl Store {
     /// An empty store that keeps at most about this many bytes of rows in memory: it drops the oldest segments,
     /// never the newest rows.
     pub fn with_budget(bytes: usize) -> Self {
-        let store = Self::default();
-        store.appender().budget = Some(bytes);
-        store
+        Self::within(Some(bytes))
     }
 
     /// Sets another ceiling; `None` lifts it. What was dropped under a lower one does not come back.
     pub fn set_budget(&self, bytes: Option<usize>) {
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
-        appender.budget = bytes;
-        appender.enforce_budget(&mut next);
-        self.publish(&mut appender, &mut next);
+        let mut next = self.turn();
+        next.tally.budget = bytes;
+        next.enforce_budget();
+        next.publish();
+    }
+
+    /// An empty store with this ceiling.
+    fn within(budget: Option<usize>) -> Self {
+        let tally = Tally { budget, ..Tally::default() };
+        let empty = Snapshot { tally, ..Snapshot::default() };
+        let publication = Publication::new(ArcSwap::from_pointee(empty), Mutex::default());
+        Self { inner: Arc::new(Inner { publication, subscribers: Subscribers::default() }) }
     }
 
     /// The current moment.
@@ -161,23 +94,22 @@ impl Store {
 
     /// Rows that were left out so far, by reason; under [`Defect::Payload`] those kept with a text that is no JSON.
     pub fn defects(&self) -> BTreeMap<Defect, u64> {
-        self.appender().defects.clone()
+        BTreeMap::clone(&self.snapshot().tally.defects)
     }
 
     /// What the budget dropped so far.
     pub fn evicted(&self) -> Evicted {
-        self.appender().evicted
+        self.snapshot().tally.evicted
     }
 
     /// Transmissions that were appended so far, history left out.
     pub fn inserted(&self) -> u64 {
-        self.appender().inserted
+        self.snapshot().tally.inserted
     }
 
     /// Where the memory is.
     pub fn memory_use(&self) -> MemoryUse {
-        let budget = self.appender().budget;
-        MemoryUse::of(&self.snapshot(), budget)
+        MemoryUse::of(&self.snapshot())
     }
 
     /// Receives every later append, in order. A receiver that is more than `capacity` appends behind loses
@@ -189,13 +121,10 @@ impl Store {
     /// Registers an aggregate: it is given every row there is, then every change. The result is what readers see
     /// of it, as of the last publication.
     pub fn register(&self, mut aggregate: Box<dyn Aggregate>) -> Arc<ArcSwap<Published>> {
-        let mut appender = self.appender();
-        let snapshot = self.snapshot();
-        for row in snapshot.transmissions() {
-            aggregate.add(&row);
-        }
-        let seen = Arc::new(ArcSwap::from_pointee(aggregate.publish(&snapshot)));
-        appender.aggregates.others.push((aggregate, Arc::clone(&seen)));
+        let mut turn = self.turn();
+        turn.transmissions().for_each(|row| aggregate.add(&row));
+        let seen = Arc::new(ArcSwap::from_pointee(aggregate.publish(&turn)));
+        turn.maker.aggregates.register(aggregate, Arc::clone(&seen));
         seen
     }
 
@@ -215,9 +144,7 @@ impl Store {
 
     /// Begins an append that is given row by row. There is one at a time: a second caller waits.
     pub fn begin(&self) -> Append<'_> {
-        let appender = self.appender();
-        let next = Snapshot::clone(&self.snapshot());
-        Append::new(self, appender, next)
+        Append::new(self, self.turn())
     }
 
     /// Puts a segment of older rows in front: it holds every id from `low` to just below the store's lowest.
@@ -228,32 +155,30 @@ impl Store {
         skipped: &BTreeMap<Defect, u64>,
         loading: Loading,
     ) {
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         let above = next.parts.first().map(|p| p.low).or_else(|| next.recent.rows.first().map(|t| t.head.id));
         let high = above.map_or_else(|| segment.id_range().map_or(low, |(_, high)| high), |above| above - 1);
         for (defect, count) in skipped {
-            *appender.defects.entry(*defect).or_default() += count;
+            next.tally.note(*defect, *count);
         }
         next.last_transmission = next.last_transmission.max(segment.id_range().map_or(0, |(_, high)| high));
         next.last_observation = next.last_observation.max(segment.last_observation().unwrap_or(0));
         next.floor = low;
         next.loading = loading;
         let part = Part::new(low, high, Arc::new(segment));
-        appender.aggregates.add_part(&part);
+        next.maker.aggregates.add_part(&part);
         next.transmission_count += part.len() as u64;
         next.observation_count += part.observation_count() as u64;
         next.parts.insert(0, part);
-        appender.enforce_budget(&mut next);
-        self.publish(&mut appender, &mut next);
+        next.enforce_budget();
+        next.publish();
     }
 
     /// Puts the parts of a snapshot file in place of nothing.
     pub(crate) fn adopt(&self, parts: Vec<Part>, floor: i64, loading: Loading) {
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         for part in parts {
-            appender.aggregates.add_part(&part);
+            next.maker.aggregates.add_part(&part);
             next.transmission_count += part.len() as u64;
             next.observation_count += part.observation_count() as u64;
             next.last_transmission =
@@ -263,8 +188,8 @@ impl Store {
         }
         next.floor = floor;
         next.loading = loading;
-        appender.enforce_budget(&mut next);
-        self.publish(&mut appender, &mut next);
+        next.enforce_budget();
+        next.publish();
     }
 
     /// Puts these nodes in place of those known.
@@ -274,12 +199,11 @@ impl Store {
 
     /// Puts these rows in place of those with their keys; returns how many differed.
     pub fn update_nodes(&self, changed: Vec<Node>) -> usize {
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         let (nodes, count) = next.nodes.with(changed);
         if count > 0 {
             next.nodes = Arc::new(nodes);
-            self.publish(&mut appender, &mut next);
+            next.publish();
         }
         count
     }
@@ -296,24 +220,22 @@ impl Store {
         if !is_old(&self.snapshot()) {
             return;
         }
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         while is_old(&next) {
-            appender.drop_oldest(&mut next);
+            let (appender, moment) = next.both();
+            appender.drop_oldest(moment);
         }
-        self.publish(&mut appender, &mut next);
+        next.publish();
     }
 
     /// The ceiling for segments and rows in full, bytes.
     pub(crate) fn budget(&self) -> Option<usize> {
-        self.appender().budget
+        self.snapshot().tally.budget
     }
 
     /// An empty store with the same ceiling.
     pub(crate) fn sibling(&self) -> Self {
-        let store = Self::default();
-        store.appender().budget = self.appender().budget;
-        store
+        Self::within(self.budget())
     }
 
     /// This store without its rows: a load that was interrupted begins again.
@@ -326,13 +248,12 @@ impl Store {
 
     /// Puts these observers in place of those known; false when nothing differed.
     pub fn set_observers(&self, observers: Observers) -> bool {
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         if next.observers.same_as(&observers) {
             return false;
         }
         next.observers = Arc::new(observers);
-        self.publish(&mut appender, &mut next);
+        next.publish();
         true
     }
 
@@ -347,51 +268,63 @@ impl Store {
     }
 
     /// Puts the contents of another store in place of this one's: readers see the old contents, then the new.
-    /// Registered aggregates are given the new rows.
+    /// Registered aggregates are given the new rows, then the old ones leave. The other store stays as it is.
     pub fn replace_with(&self, other: &Self) {
-        let theirs = other.snapshot();
-        let mut appender = self.appender();
-        let ours = self.snapshot();
-        for (aggregate, _) in &mut appender.aggregates.others {
-            theirs.transmissions().for_each(|row| aggregate.add(&row));
-            ours.transmissions().for_each(|row| aggregate.remove(&row));
+        if Arc::ptr_eq(&self.inner, &other.inner) {
+            return;
         }
-        let mut from = other.appender();
-        std::mem::swap(&mut appender.aggregates.counting, &mut from.aggregates.counting);
-        std::mem::swap(&mut appender.aggregates.watching, &mut from.aggregates.watching);
-        appender.defects = std::mem::take(&mut from.defects);
-        appender.evicted = from.evicted;
-        drop(from);
-        let mut next = Snapshot { version: ours.version, ..Snapshot::clone(&theirs) };
+        // One turn after the other: two stores that replace each other must not wait for each other.
+        let theirs = other.turn();
+        let aggregates = theirs.maker.aggregates.own();
+        let theirs = Snapshot::clone(&theirs);
+        let mut next = self.turn();
+        let (appender, moment) = next.both();
+        appender.aggregates.replace(aggregates, moment, &theirs);
+        let ours = std::mem::replace(moment, theirs);
+        next.version = ours.version;
         next.outside.changes += ours.outside.changes + 1;
         next.outside.epoch = ours.outside.epoch + 1;
-        appender.enforce_budget(&mut next);
-        self.publish(&mut appender, &mut next);
+        next.tally.budget = ours.tally.budget;
+        next.tally.inserted = ours.tally.inserted;
+        next.enforce_budget();
+        next.publish();
     }
 
     pub(super) fn change(&self, edit: impl FnOnce(&mut Snapshot)) {
-        let mut appender = self.appender();
-        let mut next = Snapshot::clone(&self.snapshot());
+        let mut next = self.turn();
         edit(&mut next);
-        self.publish(&mut appender, &mut next);
+        next.publish();
     }
 
-    /// The publication step: the only place where readers' view changes.
-    pub(super) fn publish(&self, appender: &mut Appender, next: &mut Snapshot) -> Arc<Snapshot> {
-        appender.aggregates.publish(next);
+    /// Waits for the turn to make the next snapshot from the current one.
+    pub(super) fn turn(&self) -> Making<'_> {
+        self.inner.publication.begin()
+    }
+}
+
+impl Maker<Snapshot> for Appender {
+    fn begin(&mut self, current: &Snapshot) {
+        self.aggregates.catch_up(current);
+    }
+
+    fn complete(&mut self, next: &mut Snapshot) {
+        self.aggregates.publish(next);
         next.version += 1;
-        self.inner.publication.publish::<_, Appender>(appender, std::mem::take(next))
     }
+}
 
-    pub(super) fn appender(&self) -> MutexGuard<'_, Appender> {
-        self.inner.publication.turn()
+impl Making<'_> {
+    /// Drops whole parts from the old end until the rest fits.
+    pub(super) fn enforce_budget(&mut self) {
+        let (appender, next) = self.both();
+        appender.enforce_budget(next);
     }
 }
 
 impl Appender {
     /// Drops whole parts from the old end until the rest fits.
     pub(super) fn enforce_budget(&mut self, next: &mut Snapshot) {
-        let Some(budget) = self.budget else { return };
+        let Some(budget) = next.tally.budget else { return };
         let recent = next.recent.bytes();
         let mut held: usize = recent + next.parts.iter().map(Part::bytes).sum::<usize>();
         while held > budget && !next.parts.is_empty() {
@@ -403,8 +336,8 @@ impl Appender {
     fn drop_oldest(&mut self, next: &mut Snapshot) -> usize {
         let gone = next.parts.remove(0);
         self.aggregates.remove_part(&gone);
-        self.evicted.transmissions += gone.len() as u64;
-        self.evicted.observations += gone.observation_count() as u64;
+        next.tally.evicted.transmissions += gone.len() as u64;
+        next.tally.evicted.observations += gone.observation_count() as u64;
         next.transmission_count -= gone.len() as u64;
         next.observation_count -= gone.observation_count() as u64;
         next.floor = gone.high + 1;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use corescope_core::filter;
 use corescope_store::memory::{
     Batch, Cursor, Expression, ObservationRow, Observer, Observers, Order, PacketFields, Query, Score,
-    Snapshot, Store, TransmissionRow,
+    Snapshot, Store, Transmission, TransmissionRow,
 };
 use proptest::prelude::*;
 
@@ -415,39 +415,40 @@ fn self_place(tx: &mut Tx, id: i64, hash: String, last_seen: i64) {
 
 /// Every column of every row as the store gives them back.
 pub fn read_all(snapshot: &Snapshot) -> Oracle {
-    let mut oracle = Oracle::default();
-    for t in snapshot.transmissions() {
-        let own = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
-        let tx = Tx {
-            id: t.id(),
-            raw_hex: t.raw_hex().into_owned(),
-            hash: t.hash().into_owned(),
-            first_seen: t.first_seen().into_owned(),
-            last_seen: t.last_seen(),
-            route_type: t.route_type(),
-            payload_type: t.payload_type(),
-            payload_version: t.payload_version(),
-            decoded_json: own(t.decoded_json()),
-            from_pubkey: own(t.from_pubkey()),
-            channel_hash: t.channel_hash().map(str::to_owned),
-            scope_name: t.scope_name().map(str::to_owned),
-        };
-        let observations = t.observations().map(|o| Obs {
-            id: o.id(),
-            transmission_id: o.transmission().id(),
-            observer: o.observer(),
-            direction: o.direction().map(str::to_owned),
-            snr: o.snr(),
-            rssi: o.rssi(),
-            score: o.score(),
-            path_json: own(o.path_json()),
-            timestamp: o.timestamp(),
-            resolved_path: own(o.resolved_path()),
-            raw_hex: own(o.raw_hex()),
-        });
-        oracle.rows.insert(t.id(), (tx, observations.map(|o| (o.id, o)).collect()));
-    }
-    oracle
+    Oracle { rows: snapshot.transmissions().map(|t| (t.id(), read_row(&t))).collect() }
+}
+
+/// Every column of a row and of its observations.
+pub fn read_row(t: &Transmission<'_>) -> (Tx, BTreeMap<i64, Obs>) {
+    let own = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
+    let tx = Tx {
+        id: t.id(),
+        raw_hex: t.raw_hex().into_owned(),
+        hash: t.hash().into_owned(),
+        first_seen: t.first_seen().into_owned(),
+        last_seen: t.last_seen(),
+        route_type: t.route_type(),
+        payload_type: t.payload_type(),
+        payload_version: t.payload_version(),
+        decoded_json: own(t.decoded_json()),
+        from_pubkey: own(t.from_pubkey()),
+        channel_hash: t.channel_hash().map(str::to_owned),
+        scope_name: t.scope_name().map(str::to_owned),
+    };
+    let observations = t.observations().map(|o| Obs {
+        id: o.id(),
+        transmission_id: o.transmission().id(),
+        observer: o.observer(),
+        direction: o.direction().map(str::to_owned),
+        snr: o.snr(),
+        rssi: o.rssi(),
+        score: o.score(),
+        path_json: own(o.path_json()),
+        timestamp: o.timestamp(),
+        resolved_path: own(o.resolved_path()),
+        raw_hex: own(o.raw_hex()),
+    });
+    (tx, observations.map(|o| (o.id, o)).collect())
 }
 
 /// The hash of a transmission that asks for none of its own.

@@ -87,7 +87,7 @@ fn shard(hash: u64) -> usize {
 }
 
 /// Keeps [`Activity`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watching {
     now: Activity,
     /// Nodes whose `last_heard` left and must be looked for.
@@ -258,6 +258,10 @@ impl Aggregate for Watching {
                 }
             }
         });
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 
     fn publish(&mut self, snapshot: &Snapshot) -> Arc<dyn Any + Send + Sync> {

@@ -42,7 +42,7 @@ impl Counters {
 }
 
 /// Keeps [`Counters`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Counting {
     now: Counters,
     /// The hour of the newest observation so far.
@@ -115,6 +115,10 @@ impl Aggregate for Counting {
 
     fn remove(&mut self, row: &Transmission<'_>) {
         self.count(row, -1);
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 
     fn publish(&mut self, snapshot: &Snapshot) -> Arc<dyn Any + Send + Sync> {

@@ -7,6 +7,7 @@
 
 mod activity;
 mod counters;
+mod registered;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -16,6 +17,8 @@ pub(super) use activity::Watching;
 pub use activity::{Activity, NodeActivity, ObserverActivity};
 pub use counters::Counters;
 pub(super) use counters::Counting;
+pub(super) use registered::Aggregates;
+pub use registered::Published;
 
 use super::snapshot::Snapshot;
 use super::view::Transmission;
@@ -24,11 +27,16 @@ use super::view::Transmission;
 ///
 /// The methods are called by the appender, one after another, before the snapshot they belong to is published.
 pub trait Aggregate: Debug + Send {
-    /// A transmission with its observations is there now.
+    /// A transmission with its observations is there now. One with its id that is there already leaves later, before
+    /// [`publish`](Self::publish).
     fn add(&mut self, row: &Transmission<'_>);
 
     /// A transmission with its observations, as it was added, is there no longer.
     fn remove(&mut self, row: &Transmission<'_>);
+
+    /// Forget everything: the rows there are follow, each by [`add`](Self::add). Happens after an appender panicked,
+    /// whose announcements never came true.
+    fn clear(&mut self);
 
     /// Everything of one append was announced; `snapshot` is what readers are about to see. Returns what they
     /// see of the aggregate: the same pointer as long as nothing changed.
