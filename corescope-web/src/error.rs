@@ -41,6 +41,27 @@ pub struct ErrorBody {
     pub retry_after_s: Option<u32>,
 }
 
+/// What parses in a filter expression but is surely not what was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FilterWarning {
+    /// Where it starts, in characters from 1.
+    pub column: usize,
+    /// What is odd.
+    pub message: String,
+    /// What may have been meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub suggestion: Option<String>,
+}
+
+impl FilterWarning {
+    /// All there are about an expression, in its order.
+    pub(crate) fn all(filter: &corescope_core::filter::Filter) -> Vec<Self> {
+        let told = filter.warnings().iter().cloned();
+        told.map(|w| Self { column: w.column, message: w.message, suggestion: w.suggestion }).collect()
+    }
+}
+
 impl ApiError {
     /// An error with this status, code and text.
     pub fn new(status: StatusCode, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::original::text;
 use crate::api::packets::{Packet, ShortObservation, View};
+use crate::error::FilterWarning;
 
 /// A message from the server.
 #[derive(Debug, Serialize, ToSchema)]
@@ -77,6 +78,10 @@ pub(crate) struct Hello {
     pub(crate) server_time: String,
     /// The filter in force, empty for none.
     pub(crate) filter: String,
+    /// What in it is surely not what was meant; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(crate) warnings: Vec<FilterWarning>,
 }
 
 /// Further observations of a transmission.
@@ -96,11 +101,12 @@ pub(crate) struct Increment<'a> {
 
 /// The filter in force.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FilterInForce)]
 pub(crate) struct FilterInfo {
     /// The expression, empty for none.
     pub(crate) filter: String,
     /// What in it is surely not what was meant.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<FilterWarning>,
 }
 
 /// How far a socket fell behind.

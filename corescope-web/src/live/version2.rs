@@ -22,6 +22,7 @@ use super::message::{Wire, Written};
 use super::original::text;
 use super::socket::{BURST, Pulse, close, end};
 use crate::api::packets::{Judged, View};
+use crate::error::FilterWarning;
 use crate::{ApiError, App};
 
 /// A cursor waits this long for the database to be loaded.
@@ -75,6 +76,7 @@ impl Events<'_> {
             version: 2,
             server_time: rfc3339(self.app.clock.now()),
             filter: self.group.as_ref().map_or_else(String::new, |g| g.filter.source().to_owned()),
+            warnings: self.group.as_ref().map_or_else(Vec::new, |g| FilterWarning::all(&g.filter)),
         };
         self.say(&ServerMessage::Hello { cursor: self.cursor.to_string(), data }).await?;
         if since.is_some() {
@@ -273,12 +275,7 @@ impl Events<'_> {
         let data = match &self.group {
             Some(group) => FilterInfo {
                 filter: group.filter.source().to_owned(),
-                warnings: group
-                    .filter
-                    .warnings()
-                    .iter()
-                    .map(|w| format!("column {}: {}", w.column, w.message))
-                    .collect(),
+                warnings: FilterWarning::all(&group.filter),
             },
             None => FilterInfo { filter: String::new(), warnings: Vec::new() },
         };

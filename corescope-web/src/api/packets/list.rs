@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::judged::Judged;
 use super::rows::{GroupedPacket, Packet, View};
 use super::selection::Selection;
-use crate::error::ErrorBody;
+use crate::error::{ErrorBody, FilterWarning};
 use crate::query::Params;
 use crate::server::Hot;
 use crate::{ApiError, App, AppState, json};
@@ -65,6 +65,10 @@ pub(crate) struct PageInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     filter: Option<FilterInfo>,
+    /// What in `filter=` is surely not what was meant, such as a field that no packet has; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<FilterWarning>,
 }
 
 /// What of a filter could not be looked up.
@@ -139,6 +143,7 @@ fn write(app: &App, query: Option<&str>) -> Result<Vec<u8>, ApiError> {
         offset: selection.query.offset,
         next_cursor: page.next.map(|c| c.to_string()),
         filter: (!selection.unknown.is_empty()).then_some(FilterInfo { unknown: selection.unknown.clone() }),
+        warnings: selection.query.filter.as_ref().map_or_else(Vec::new, |e| FilterWarning::all(&e.filter)),
     };
     let rows = page.rows.into_iter();
     Ok(if selection.grouped {

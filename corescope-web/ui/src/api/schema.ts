@@ -2043,6 +2043,13 @@ export interface components {
              */
             type: string;
         };
+        /** @description The filter in force. */
+        FilterInForce: {
+            /** @description The expression, empty for none. */
+            filter: string;
+            /** @description What in it is surely not what was meant. */
+            warnings: components["schemas"]["FilterWarning"][];
+        };
         /** @description What of a filter could not be looked up. */
         FilterInfo: {
             /** @description Names that are not known; nothing matches them. */
@@ -2052,6 +2059,15 @@ export interface components {
         FilterNote: {
             /** @description Values that are not known. */
             unknown: string[];
+        };
+        /** @description What parses in a filter expression but is surely not what was meant. */
+        FilterWarning: {
+            /** @description Where it starts, in characters from 1. */
+            column: number;
+            /** @description What is odd. */
+            message: string;
+            /** @description What may have been meant. */
+            suggestion?: string;
         };
         /** @description Why events are lost. */
         Gap: {
@@ -2331,6 +2347,8 @@ export interface components {
              * @description Version of this protocol.
              */
             version: number;
+            /** @description What in it is surely not what was meant; absent when there is nothing. */
+            warnings?: components["schemas"]["FilterWarning"][];
         };
         /** @description Further observations of a transmission. */
         Increment: {
@@ -3180,6 +3198,8 @@ export interface components {
              * @description All matches before paging.
              */
             total: number;
+            /** @description What in `filter=` is surely not what was meant, such as a field that no packet has; absent when there is nothing. */
+            warnings?: components["schemas"]["FilterWarning"][];
         };
         /** @description Figures for operators. */
         Perf: {
@@ -3687,7 +3707,7 @@ export interface components {
             /** @description Everything behind it is judged by the new filter. */
             cursor: string;
             /** @description The filter. */
-            data: components["schemas"]["FilterInfo"];
+            data: components["schemas"]["FilterInForce"];
             /** @enum {string} */
             type: "filter";
         } | {

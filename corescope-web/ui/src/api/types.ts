@@ -12,6 +12,9 @@ export type ListedPacket = Schemas["Packet"] | Schemas["GroupedPacket"];
 /** `GET /api/packets`. */
 export type PacketPage = Schemas["PacketLists"];
 
+/** What in a filter expression is surely not what was meant. */
+export type FilterWarning = Schemas["FilterWarning"];
+
 /** One reception, as it stands inside a packet. */
 export type ShortObservation = Schemas["ShortObservation"];
 

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { FilterWarning } from "../../api/types";
 import { suggest } from "../../lib/complete";
 import { splitAtError, tokens } from "../../lib/expression";
 import { Icon } from "../../ui/icon";
@@ -10,6 +11,8 @@ const SETTLE_MS = 300;
 interface Props {
   readonly value: string;
   readonly problem: FilterProblem | null;
+  /** What is odd in an expression that is in force. */
+  readonly warnings: readonly FilterWarning[];
   /** What the box says at its end, e.g. "417 of 1 284". */
   readonly note: string;
   readonly onChange: (text: string) => void;
@@ -18,7 +21,7 @@ interface Props {
 const CLASS = { field: "f", operator: "o", value: "v", space: "" } as const;
 
 /** The filter expression: coloured and completed as one types, the erring token underlined, the reason below it. */
-export function FilterBox({ value, problem, note, onChange }: Props) {
+export function FilterBox({ value, problem, warnings, note, onChange }: Props) {
   const [text, setText] = useState(value);
   const [caret, setCaret] = useState(0);
   const [menu, setMenu] = useState<{ readonly open: boolean; readonly at: number }>({ open: false, at: -1 });
@@ -164,6 +167,15 @@ export function FilterBox({ value, problem, note, onChange }: Props) {
           <span class="muted">The list is shown without it.</span>
         </p>
       ) : null}
+      {bad
+        ? null
+        : warnings.map((warning) => (
+            <p key={warning.column} class="hint" role="status">
+              <span class="mark">column {warning.column}</span>
+              <span>{warning.message}</span>
+              {warning.suggestion ? <span class="muted">did you mean {warning.suggestion}?</span> : null}
+            </p>
+          ))}
     </div>
   );
 }

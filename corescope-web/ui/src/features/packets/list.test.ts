@@ -87,6 +87,17 @@ describe("the packet list", () => {
     expect(list.at(2)).toMatchObject({ observations: 7, hops: ["AA", "BB"], observer: "P" });
   });
 
+  it("keeps what the server finds odd in the filter", async () => {
+    const odd = { column: 1, message: "no packet has a field sn: this is never true", suggestion: "snr" };
+    const { load } = server(1);
+    const list = new PacketList(async (from, limit) => ({ ...(await load(from, limit)), warnings: [odd] }));
+    await list.start();
+    expect(list.warnings.value).toEqual([odd]);
+    const plain = new PacketList(load);
+    await plain.start();
+    expect(plain.warnings.value).toEqual([]);
+  });
+
   it("puts new rows on top, in the order of time", async () => {
     const list = new PacketList(server(2).load);
     await list.start();

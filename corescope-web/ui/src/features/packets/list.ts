@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import type { LiveMessage } from "../../api/events";
-import type { PacketPage } from "../../api/types";
+import type { FilterWarning, PacketPage } from "../../api/types";
 import { mergeObservations, mergeRow, type Row, rowOf } from "./row";
 
 /** Rows of one request of the history below the live part. */
@@ -52,6 +52,8 @@ export class PacketList {
   readonly stale = signal(false);
   /** Why a page further down could not be read; null while all is well. */
   readonly trouble = signal<unknown>(null);
+  /** What the server finds odd in the filter expression. */
+  readonly warnings = signal<readonly FilterWarning[]>([]);
 
   private live: Row[] = [];
   private pages = new Map<number, Row[]>();
@@ -72,6 +74,7 @@ export class PacketList {
     try {
       const page = await this.load({ offset: 0 }, PAGE_ROWS);
       this.historyRows = page.total;
+      this.warnings.value = page.warnings ?? [];
       this.keep(0, page);
       const early = this.early ?? [];
       this.early = null;

@@ -55,6 +55,7 @@ export function PacketsPage({ inspector }: { inspector: ComponentChildren }) {
         <FilterBox
           value={query.get("filter") ?? ""}
           problem={problem}
+          warnings={list?.warnings.value ?? []}
           note={note}
           onChange={(filter) => setQuery({ filter })}
         />
