@@ -5,13 +5,16 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use common::{Obs, Tx, read_row};
+use common::{Obs, Pair, Tx, read_row, step};
 use corescope_store::memory::{Aggregate, Batch, Published, Snapshot, Store, Transmission, recount};
+use corescope_store::tail::{self, Options};
 use proptest::prelude::*;
+use rusqlite::Connection;
 
 /// Every row as text, by id. At each publication it holds itself against the snapshot.
 #[derive(Debug, Default)]
@@ -109,6 +112,167 @@ fn append(store: &Store, id: i64) {
         raw_hex: None,
     };
     store.append(&Batch { transmissions: &[tx.row()], observations: &[obs.row()] });
+}
+
+fn register(store: &Store) -> Arc<ArcSwap<Published>> {
+    store.register(Box::<Mirror>::default())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_announced_is_what_is_there(
+        before in prop::collection::vec(step(), 0..6),
+        steps in prop::collection::vec((step(), 0..4_u8), 1..12),
+        other in prop::collection::vec((step(), 0..4_u8), 0..8),
+        share in 0..4_usize,
+    ) {
+        let (mut ours, mut theirs) = (Pair::new(), Pair::new());
+        for step in before {
+            ours.apply(step);
+        }
+        let seen = [register(&ours.store), register(&theirs.store)];
+        for (pair, steps) in [(&mut ours, steps), (&mut theirs, other)] {
+            for (step, after) in steps {
+                pair.apply(step);
+                match after {
+                    0 => pair.store.pack(),
+                    1 => drop(pair.store.compact()),
+                    // Forgotten before it is published.
+                    2 => {
+                        let mut open = pair.store.begin();
+                        for id in 0..20 {
+                            open.remove_transmission(id);
+                        }
+                    }
+                    _ => {}
+                }
+                publications(&seen[0])?;
+                publications(&seen[1])?;
+            }
+        }
+        for store in [&ours.store, &theirs.store] {
+            store.set_budget(Some(store.memory_use().total() * share / 4));
+        }
+        ours.store.replace_with(&theirs.store);
+        for id in 900..910 {
+            append(&theirs.store, id);
+            append(&ours.store, id + 5);
+        }
+        ours.store.set_budget(Some(0));
+        ours.store.replace_with(&Store::new());
+        append(&ours.store, 1);
+        for (store, seen) in [&ours.store, &theirs.store].into_iter().zip(&seen) {
+            prop_assert!(publications(seen)? > 2);
+            let snapshot = store.snapshot();
+            let (counters, activity) = recount(&snapshot);
+            prop_assert_eq!(snapshot.counters().transmissions, counters.transmissions);
+            prop_assert_eq!(&**snapshot.activity(), &activity);
+        }
+    }
+}
+
+/// A database of three tables' worth of rows, heard an hour apart.
+fn database(path: &Path, ids: std::ops::RangeInclusive<i64>) -> Connection {
+    let db = Connection::open(path).expect("a database");
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         CREATE TABLE transmissions (id INTEGER PRIMARY KEY, raw_hex TEXT, hash TEXT, first_seen TEXT, last_seen INTEGER,
+           route_type INTEGER, payload_type INTEGER, payload_version INTEGER, decoded_json TEXT, from_pubkey TEXT,
+           channel_hash TEXT, scope_name TEXT);
+         CREATE TABLE observations (id INTEGER PRIMARY KEY, transmission_id INTEGER, observer_idx INTEGER, direction TEXT,
+           snr REAL, rssi REAL, score INTEGER, path_json TEXT, timestamp INTEGER, resolved_path TEXT, raw_hex TEXT);
+         CREATE TABLE nodes (public_key TEXT PRIMARY KEY, name TEXT, last_seen TEXT);
+         CREATE TABLE inactive_nodes (public_key TEXT PRIMARY KEY, name TEXT, last_seen TEXT);
+         CREATE TABLE observers (id TEXT PRIMARY KEY, name TEXT, iata TEXT);
+         CREATE TABLE neighbor_edges (node_a TEXT, node_b TEXT, count INTEGER, last_seen TEXT);
+         CREATE TABLE cs_changes (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id INTEGER, key TEXT);
+         BEGIN",
+    )
+    .expect("tables");
+    for id in ids {
+        insert(&db, id);
+    }
+    db.execute_batch("COMMIT").expect("commit");
+    db
+}
+
+fn insert(db: &Connection, id: i64) {
+    let heard = common::BEGIN + id * 3600;
+    db.execute(
+        "INSERT INTO transmissions (id, raw_hex, hash, first_seen, last_seen, route_type, payload_type)
+         VALUES (?1, '1500', ?2, ?3, ?4, 1, 5)",
+        rusqlite::params![id, format!("{id:016x}"), common::rfc3339(heard), heard],
+    )
+    .expect("a row");
+    db.execute(
+        "INSERT INTO observations (id, transmission_id, observer_idx, timestamp) VALUES (?1, ?1, 1, ?2)",
+        [id, heard],
+    )
+    .expect("a row");
+}
+
+fn until(what: &str, wanted: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !wanted() {
+        assert!(begin.elapsed() < Duration::from_mins(1), "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_followed_database_is_announced_through_everything_that_happens_to_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("mesh.db");
+    let mut db = database(&path, 1..=6000);
+    let options = Options {
+        poll: Duration::from_millis(5),
+        graph_every: Duration::from_millis(20),
+        snapshot: Some(dir.path().join("corescope.snapshot")),
+        ..Options::default()
+    };
+    // Loaded, followed and written; then read from the file that was written, with less and less room for it.
+    for (round, budget, retention) in
+        [(0, None, None), (1, Some(150_000), None), (2, None, Some(2000)), (3, None, None)]
+    {
+        let store = budget.map_or_else(Store::new, Store::with_budget);
+        let seen = register(&store);
+        let retention = retention.map(Duration::from_hours);
+        let follower =
+            tail::follow(&path, store.clone(), Options { retention, ..options.clone() }).expect("a follower");
+        until("the load", || store.snapshot().loading().complete);
+        let new = 6001 + round;
+        insert(&db, new);
+        db.execute_batch(&format!(
+            "UPDATE transmissions SET hash = 'x' || hash WHERE id = {};
+             INSERT INTO cs_changes (kind, id) VALUES ('transmission', {});",
+            new - 1,
+            new - 1
+        ))
+        .expect("a change");
+        until("the new row", || {
+            let snapshot = store.snapshot();
+            snapshot.by_id(new).is_some() && snapshot.by_hash(&format!("x{:016x}", new - 1)).is_some()
+        });
+        if retention.is_some() {
+            until("old rows go", || store.snapshot().transmission_count() < 6000);
+        }
+        if round == 3 {
+            // Another file in its place.
+            let other = dir.path().join("other.db");
+            db = database(&other, 5..=2000);
+            db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("a checkpoint");
+            for behind in ["-wal", "-shm"] {
+                let _ = std::fs::remove_file(dir.path().join(format!("mesh.db{behind}")));
+            }
+            std::fs::rename(&other, &path).expect("another file");
+            until("the other file", || store.snapshot().transmission_count() == 1996);
+        }
+        drop(follower);
+        assert!(publications(&seen).expect("told everything") > 2);
+        assert_eq!(budget.is_some(), store.snapshot().floor() > i64::MIN && retention.is_none());
+    }
 }
 
 #[test]
