@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use corescope_store::memory::{
-    Append, Node, Nodes, ObservationRow, Query, Snapshot, Store, TransmissionRow, Want,
+    Append, Node, Nodes, ObservationRow, Query, Snapshot, Store, Transmission, TransmissionRow, Want,
 };
 
 const HILL: &str = "aa11000000000000000000000000000000000000000000000000000000000000";
@@ -77,6 +77,56 @@ fn a_hop_counts_where_only_one_relay_begins_with_it() {
     assert_eq!(of(&store, HILL), [2, 1]);
 }
 
+#[test]
+fn hops_count_however_the_path_is_spelled_and_the_row_is_kept() {
+    let store = Store::new();
+    store.set_nodes(Nodes::new([node(HILL, "repeater"), node(VALLEY, "room")]));
+    let hashes: Vec<String> = (0..4).map(|n| format!("{n:016x}")).collect();
+    let mut append = store.begin();
+    for (at, hash) in hashes.iter().enumerate() {
+        append.transmission(&transmission(at as i64 + 1, hash));
+    }
+    append.observation(&observation(1, 1, r#"["aa11"]"#, None));
+    append.observation(&observation(2, 2, r#"["BB","AA11"]"#, None));
+    append.observation(&observation(3, 3, r#"[ "AA11" ]"#, None));
+    append.observation(&observation(4, 4, r#"["aa11"]"#, Some("[null]"))); // looked at, and left open
+    append.publish();
+    let heard = || store.snapshot().heard_of(&[HILL], Want { since: 0, hops: true })[0].transmissions;
+    assert_eq!((of(&store, HILL), heard()), (vec![3, 2, 1], 3));
+    store.pack();
+    assert_eq!((of(&store, HILL), heard()), (vec![3, 2, 1], 3));
+}
+
+#[test]
+fn a_node_that_is_asked_for_twice_is_told_twice() {
+    let store = Store::new();
+    let mut append = store.begin();
+    append.transmission(&TransmissionRow { from_pubkey: Some(HILL), ..transmission(1, "0000000000000001") });
+    append.publish();
+    let upper = HILL.to_ascii_uppercase();
+    for _ in 0..2 {
+        let heard = store.snapshot().heard_of(&[HILL, VALLEY, &upper], Want { since: 0, hops: false });
+        assert_eq!(heard.iter().map(|h| h.transmissions).collect::<Vec<_>>(), [1, 0, 1]);
+        store.pack();
+    }
+}
+
+/// Whether a node takes part, from the columns of the row alone.
+fn takes_part(row: &Transmission<'_>, key: &str) -> bool {
+    let texts = |json: &str| -> Vec<String> {
+        let items: Vec<Option<String>> = serde_json::from_str(json).expect("a path");
+        items.into_iter().flatten().collect()
+    };
+    // Hill and valley relay: four digits tell them apart, two do not.
+    let is_certain =
+        |hop: &str| hop.len() >= 4 && key != POCKET && key.starts_with(&hop.to_ascii_lowercase());
+    row.from_pubkey().is_some_and(|from| from == key)
+        || row.observations().any(|o| match o.resolved_path() {
+            Some(resolved) => texts(&resolved).iter().any(|relay| relay == key),
+            None => o.path_json().is_some_and(|path| texts(&path).iter().any(|hop| is_certain(hop))),
+        })
+}
+
 /// Numbers without a pattern, always the same.
 struct Numbers(u64);
 
@@ -93,8 +143,7 @@ type Figures =
     (u64, u64, u64, Option<(i64, i64)>, Option<f64>, BTreeMap<i64, (u64, Option<f64>, Option<f64>)>);
 
 fn figures_by_row(snapshot: &Snapshot, key: &str, since: i64) -> Figures {
-    let query = Query { nodes: Some(vec![key.to_owned()]), limit: usize::MAX, ..Query::default() };
-    let rows = snapshot.query(&query).rows;
+    let rows: Vec<_> = snapshot.transmissions().filter(|row| takes_part(row, key)).collect();
     let mut by: BTreeMap<i64, Vec<(Option<f64>, Option<f64>)>> = BTreeMap::new();
     for shown in rows.iter().filter_map(|row| row.display()) {
         if let Some(observer) = shown.observer() {
@@ -134,7 +183,8 @@ fn sums_over_columns_are_those_over_rows() {
     let mut numbers = Numbers(7);
     let mut next_observation = 1;
     let mut hear = |append: &mut Append<'_>, of: i64, numbers: &mut Numbers| {
-        let paths = [r#"["AA11"]"#, r#"["AA22","AA11"]"#, r#"["AA"]"#, "[]", r#"["AA2200","01"]"#];
+        let paths =
+            [r#"["AA11"]"#, r#"["AA22","AA11"]"#, r#"["AA"]"#, "[]", r#"["AA2200","01"]"#, r#"["aa11"]"#];
         let resolved = format!(r#"["{HILL}",null]"#);
         let row = ObservationRow {
             observer: Some(numbers.below(5) as i64).filter(|o| *o > 0),
@@ -144,7 +194,7 @@ fn sums_over_columns_are_those_over_rows() {
             ..observation(
                 next_observation,
                 of,
-                paths[numbers.below(5) as usize],
+                paths[numbers.below(6) as usize],
                 (numbers.below(3) == 0).then_some(resolved.as_str()),
             )
         };
@@ -173,6 +223,13 @@ fn sums_over_columns_are_those_over_rows() {
 
     let (snapshot, since) = (store.snapshot(), START + 4000);
     let keys = [HILL, VALLEY, POCKET, none.as_str()];
+    for key in keys {
+        let rows: Vec<i64> =
+            snapshot.transmissions().filter(|row| takes_part(row, key)).map(|row| row.id()).collect();
+        let query = Query { nodes: Some(vec![key.to_owned()]), limit: usize::MAX, ..Query::default() };
+        let found: Vec<i64> = snapshot.query(&query).rows.iter().rev().map(|row| row.id()).collect();
+        assert!(found == rows, "{} and {} packets of {key}", found.len(), rows.len());
+    }
     let sums = snapshot.heard_of(&keys, Want { since, hops: true });
     assert_eq!(sums.len(), keys.len());
     for (key, sum) in keys.into_iter().zip(sums) {

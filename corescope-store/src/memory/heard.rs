@@ -79,11 +79,18 @@ impl Mean {
 impl Snapshot {
     /// What was heard of these nodes (public keys, any case), in their order.
     pub fn heard_of(&self, keys: &[&str], want: Want) -> Vec<Heard> {
-        let asked = |key: &&str| {
-            let key = key.to_ascii_lowercase();
-            Asked { hops: certain_hops(&key, self).collect(), key }
-        };
-        let asked: Vec<Asked> = keys.iter().map(asked).collect();
+        // Each once, however often it is asked for.
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut asked: Vec<Asked> = Vec::new();
+        let of_keys: Vec<usize> = keys
+            .iter()
+            .map(|key| {
+                *numbers.entry(key.to_ascii_lowercase()).or_insert_with_key(|key| {
+                    asked.push(Asked { hops: certain_hops(key, self).collect(), key: key.clone() });
+                    asked.len() - 1
+                })
+            })
+            .collect();
         let mut sums = vec![Sum::default(); asked.len()];
         let mut places = Places::default();
         for part in &self.parts {
@@ -96,7 +103,8 @@ impl Snapshot {
         let in_full = self.parts.iter().flat_map(|part| part.changed());
         let in_full = in_full.chain(self.recent.rows.iter().map(|row| Transmission::from(&**row)));
         add_in_full(in_full, &asked, want, &mut places, &mut sums);
-        sums.into_iter().map(|sum| sum.finish(&places)).collect()
+        let heard: Vec<Heard> = sums.into_iter().map(|sum| sum.finish(&places)).collect();
+        of_keys.into_iter().filter_map(|at| heard.get(at).cloned()).collect()
     }
 }
 

@@ -14,7 +14,7 @@
 //! | raw, `Text` | varint length; the text |
 
 use super::frame::{Frame, Part, is_hex_of, write_hex};
-use super::hops::code;
+use super::hops::{code, code_of_hex};
 use super::keys::{Keys, KeysBuilder};
 use crate::memory::checks::Defect;
 use crate::memory::matcher::resolved_keys;
@@ -299,11 +299,13 @@ impl<'a> Way<'a> {
         self.kinds >> 2 & 3 != ResolvedKind::Null as u8
     }
 
-    /// Codes of the hops when there is no resolved path.
+    /// Codes of the hops when there is no resolved path, however the path is spelled.
     pub(crate) fn unresolved_hops(&self) -> impl Iterator<Item = u32> + use<'a> {
-        let wanted = self.kinds & 3 == PathKind::Hops as u8 && !self.is_resolved();
-        let path: &'a [u8] = if wanted { self.path } else { &[] };
-        path.chunks_exact(self.hop_size.max(1)).filter_map(code)
+        let (kind, open) = (self.kinds & 3, !self.is_resolved());
+        let path: &'a [u8] = if open && kind == PathKind::Hops as u8 { self.path } else { &[] };
+        let text: &'a [u8] = if open && kind == PathKind::Text as u8 { self.path } else { &[] };
+        let spelled = resolved_keys(std::str::from_utf8(text).unwrap_or_default()).filter_map(code_of_hex);
+        path.chunks_exact(self.hop_size.max(1)).filter_map(code).chain(spelled)
     }
 
     /// The column `path_json`.
