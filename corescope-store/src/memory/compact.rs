@@ -16,12 +16,14 @@ pub(super) const RECENT_MOST: usize = 1024;
 pub(super) const RECENT_BOUND: usize = 3 * RECENT_MOST;
 /// … and so many stay, because observations still arrive for them.
 const RECENT_KEPT: usize = 256;
-/// Segments are not merged beyond so many transmissions …
+/// Segments hold at most so many transmissions …
 const FULL_TRANSMISSIONS: usize = 16_384;
-/// … or observations …
+/// … and observations, beside one that was heard more often. They are not merged beyond that …
 const FULL_OBSERVATIONS: usize = 500_000;
 /// … or this share of everything: what a merge takes for a while is then little beside the whole.
 const FULL_SHARE: usize = 20;
+/// A part with changed rows that holds more bytes may not settle in one segment.
+const MOST_SETTLED: usize = 1 << 30;
 
 impl Snapshot {
     /// Packs the older recent rows into a segment of their own.
@@ -30,30 +32,49 @@ impl Snapshot {
     }
 
     pub(super) fn pack_all_but(&mut self, kept: usize) {
-        if let Some(sealed) = self.seal(kept) {
-            self.settle(&sealed);
+        while let Some(sealed) = self.seal(kept)
+            && self.settle(&sealed)
+        {}
+    }
+
+    /// Packs everything, so that each part [settles](Part::settled) in one segment.
+    pub(super) fn pack_whole(&mut self) {
+        self.pack_all_but(0);
+        let fits = |part: &Part| {
+            part.overlay.rows.is_empty()
+                || (part.len() <= FULL_TRANSMISSIONS
+                    && part.observation_count() <= FULL_OBSERVATIONS
+                    && part.bytes() <= MOST_SETTLED)
+        };
+        let parts = std::mem::take(&mut self.parts);
+        for part in parts {
+            if fits(&part) {
+                self.parts.push(part);
+            } else {
+                let segments = segments(part.transmissions(), || ());
+                self.parts.extend(side_by_side(segments, part.low, part.high, Vec::new()));
+            }
         }
     }
 
     /// The id that the next part begins with.
     fn next_low(&self) -> i64 {
-        self.parts.last().map_or(self.floor, |p| p.high + 1)
+        self.parts.last().map_or(self.floor, |p| p.high.saturating_add(1))
     }
 
-    /// The older recent rows in a segment of their own, which is not part of the snapshot yet.
+    /// The older recent rows, as many as fit, in a segment of their own, which is not part of the snapshot yet.
     fn seal(&self, kept: usize) -> Option<Sealed> {
         let count = self.recent.rows.len().saturating_sub(kept);
-        let rows = self.recent.rows.get(..count)?.to_vec();
+        let mut filling = Filling::default();
+        let rows = self.recent.rows.get(..count)?.iter();
+        let rows: Vec<_> =
+            rows.take_while(|row| filling.add(&Transmission::from(&***row))).cloned().collect();
         let high = rows.last()?.head.id;
-        let mut builder = Builder::default();
-        for row in &rows {
-            add(&mut builder, &Transmission::from(&**row));
-        }
-        (builder.len() == count).then(|| Sealed {
+        (filling.builder.len() == rows.len()).then(|| Sealed {
             low: self.next_low(),
             high,
             rows,
-            segment: Arc::new(builder.finish()),
+            segment: Arc::new(filling.builder.finish()),
         })
     }
 
@@ -153,15 +174,14 @@ impl Store {
         let snapshot = self.snapshot();
         let Some((from, to)) = step(&snapshot.parts) else { return false };
         let old = &snapshot.parts[from..to];
-        let mut builder = Builder::default();
-        for (at, row) in old.iter().flat_map(Part::transmissions).enumerate() {
+        let mut at = 0;
+        let segments = segments(old.iter().flat_map(Part::transmissions), || {
             // A merge takes long, and recent rows do not wait for it.
             if at % 256 == 0 {
                 self.pack_recent();
             }
-            add(&mut builder, &row);
-        }
-        let segment = Arc::new(builder.finish());
+            at += 1;
+        });
         let mut next = self.turn();
         let same = |a: &Part, b: &Part| Arc::ptr_eq(&a.segment, &b.segment);
         let Some(at) = next.parts.iter().position(|p| same(p, &old[0])) else { return true };
@@ -170,21 +190,15 @@ impl Store {
             return true;
         }
         let rows = now.iter().zip(old).flat_map(|(now, old)| changed_since(&old.overlay, &now.overlay));
-        let rows = rows.map(|row| OverlayRow { instead_of: segment.find(row.id).map(|r| r as u32), ..row });
-        let part = Part {
-            low: old[0].low,
-            high: old[old.len() - 1].high,
-            overlay: Arc::new(Overlay { rows: rows.collect() }),
-            segment,
-        };
-        next.parts.splice(at..at + old.len(), [part]);
+        let parts = side_by_side(segments, old[0].low, old[old.len() - 1].high, rows.collect());
+        next.parts.splice(at..at + old.len(), parts);
         next.publish();
         true
     }
 }
 
 impl Part {
-    /// Its rows in one segment, changed ones in their places.
+    /// Its rows in one segment, changed ones in their places. It [fits](Snapshot::pack_whole).
     pub(super) fn settled(&self) -> Arc<Segment> {
         if self.overlay.rows.is_empty() {
             return Arc::clone(&self.segment);
@@ -193,6 +207,60 @@ impl Part {
         self.transmissions().for_each(|row| add(&mut builder, &row));
         Arc::new(builder.finish())
     }
+}
+
+/// A segment in the making that takes rows until it is full.
+#[derive(Default)]
+struct Filling {
+    builder: Builder,
+    observations: usize,
+}
+
+impl Filling {
+    /// False when the row did not fit any more; the first always does.
+    fn add(&mut self, row: &Transmission<'_>) -> bool {
+        let observations = self.observations + row.observation_count();
+        let full = self.builder.len() >= FULL_TRANSMISSIONS
+            || observations > FULL_OBSERVATIONS
+            || self.builder.is_full();
+        if full && self.builder.len() > 0 {
+            return false;
+        }
+        self.observations = observations;
+        add(&mut self.builder, row);
+        true
+    }
+}
+
+/// Packs rows, ascending by id, into as many segments as they need: one at least. `each` is called before each row.
+fn segments<'a>(rows: impl Iterator<Item = Transmission<'a>>, mut each: impl FnMut()) -> Vec<Segment> {
+    let mut full = Vec::new();
+    let mut filling = Filling::default();
+    for row in rows {
+        each();
+        if !filling.add(&row) {
+            full.push(std::mem::take(&mut filling).builder.finish());
+            filling.add(&row);
+        }
+    }
+    full.push(filling.builder.finish());
+    full
+}
+
+/// Parts of these segments that stand for all ids from `low` to `high`, with these rows, ascending by id, over them.
+fn side_by_side(segments: Vec<Segment>, mut low: i64, high: i64, rows: Vec<OverlayRow>) -> Vec<Part> {
+    let last = segments.len().saturating_sub(1);
+    let mut rows = rows.into_iter().peekable();
+    let mut parts = Vec::with_capacity(segments.len());
+    for (at, segment) in segments.into_iter().enumerate() {
+        let high = segment.id_range().filter(|_| at < last).map_or(high, |(_, highest)| highest);
+        let over = std::iter::from_fn(|| rows.next_if(|row| row.id <= high))
+            .map(|row| OverlayRow { instead_of: segment.find(row.id).map(|r| r as u32), ..row })
+            .collect();
+        parts.push(Part { low, high, overlay: Arc::new(Overlay { rows: over }), segment: Arc::new(segment) });
+        low = high.saturating_add(1);
+    }
+    parts
 }
 
 /// Rows that changed after the overlay was packed.

@@ -109,9 +109,7 @@ impl<'q> Matcher<'q> {
         };
         if let Some(hash) = &self.hash {
             meet(&|some| {
-                if let Some(row) = segment.find_hash(lookup_key(hash), hash) {
-                    some.set(row);
-                }
+                segment.rows_of_hash(lookup_key(hash), hash).for_each(|row| some.set(row));
             });
         }
         for set in &self.observers {

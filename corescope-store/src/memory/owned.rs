@@ -106,6 +106,14 @@ pub(crate) enum HexCase {
 }
 
 impl HexCase {
+    /// Bytes held beside itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Verbatim(text) => text.len(),
+            Self::Upper | Self::Lower => 0,
+        }
+    }
+
     /// How `text`, which is `bytes` in hex, is written.
     pub(crate) fn of(text: &str) -> Self {
         if !text.bytes().any(|b| b.is_ascii_lowercase()) {
@@ -241,9 +249,11 @@ impl OwnedTransmission {
         let head = &self.head;
         size_of::<Self>()
             + 16
-            + (self.heard.len() + self.nodes.len()) * 8
+            + (self.heard.capacity() + self.nodes.capacity()) * 8
+            + (self.observations.capacity() - self.observations.len()) * 8
             + size_of::<Head>()
             + head.raw.len()
+            + head.raw_case.bytes()
             + head.hash.len()
             + head.first_seen.len()
             + [&head.decoded_json, &head.from_pubkey, &head.channel_hash, &head.scope_name]
@@ -295,8 +305,12 @@ impl OwnedTransmission {
         }
         self.brief.heard(row.observer, row.timestamp);
         let Ok(at) = self.observations.binary_search_by_key(&row.id, |o| o.id) else { return };
-        self.display += usize::from(at <= self.display);
-        if display_key(&self.observations[at]).beats(&display_key(&self.observations[self.display])) {
+        let is_before = at <= self.display;
+        self.display += usize::from(is_before);
+        let (new, shown) =
+            (display_key(&self.observations[at]), display_key(&self.observations[self.display]));
+        // Of equals the first is shown.
+        if new.beats(&shown) || is_before && !shown.beats(&new) {
             self.display = at;
         }
         if let Some(observer) = row.observer

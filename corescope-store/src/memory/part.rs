@@ -66,6 +66,23 @@ impl Part {
             .fold(self.segment.newest(), i64::max)
     }
 
+    /// Newest reception of all that are not later than `now`; `i64::MIN` when there is none.
+    pub(crate) fn newest_until(&self, now: i64) -> i64 {
+        let newest = self.newest();
+        if newest <= now {
+            return newest;
+        }
+        let until = |row: Transmission<'_>| {
+            if row.latest() <= now {
+                return row.latest();
+            }
+            let times =
+                std::iter::once(row.first_seen_unix()).chain(row.observations().map(|o| o.timestamp()));
+            times.filter(|time| *time <= now).max().unwrap_or(i64::MIN)
+        };
+        self.transmissions().map(until).max().unwrap_or(i64::MIN)
+    }
+
     /// No transmission was first heard before this, unix seconds.
     pub(crate) fn oldest(&self) -> i64 {
         self.changed().map(|t| t.first_seen_unix()).fold(self.segment.oldest(), i64::min)
@@ -80,13 +97,12 @@ impl Part {
         self.segment.find(id).map(|row| Transmission::packed(&self.segment, row))
     }
 
+    /// Of several whose hashes differ in letter case alone, the newest.
     pub(crate) fn by_hash(&self, key: u64, hash: &str) -> Option<Transmission<'_>> {
-        let changed = self.overlay.rows.iter().rev().filter_map(|r| r.now.as_deref());
-        if let Some(found) = changed.map(Transmission::from).find(|t| t.hash().eq_ignore_ascii_case(hash)) {
-            return Some(found);
-        }
-        let row = self.segment.find_hash(key, hash)?;
-        (!self.is_replaced(row)).then(|| Transmission::packed(&self.segment, row))
+        let changed = self.changed().filter(|row| row.hash().eq_ignore_ascii_case(hash));
+        let packed = self.segment.rows_of_hash(key, hash).filter(|row| !self.is_replaced(*row));
+        let packed = packed.map(|row| Transmission::packed(&self.segment, row));
+        changed.chain(packed).max_by_key(|row| row.id())
     }
 
     pub(crate) fn observation_by_id(&self, id: i64) -> Option<Observation<'_>> {
@@ -263,8 +279,9 @@ impl Recent {
     }
 
     pub(crate) fn edit<T>(&mut self, at: usize, edit: impl FnOnce(&mut OwnedTransmission) -> T) -> T {
+        // A copy may hold less than what it is of.
+        self.bytes -= self.rows[at].bytes();
         let row = Arc::make_mut(&mut self.rows[at]);
-        self.bytes -= row.bytes();
         let result = edit(row);
         self.bytes += row.bytes();
         self.spans[at] = span(row);

@@ -157,7 +157,10 @@ impl Store {
     ) {
         let mut next = self.turn();
         let above = next.parts.first().map(|p| p.low).or_else(|| next.recent.rows.first().map(|t| t.head.id));
-        let high = above.map_or_else(|| segment.id_range().map_or(low, |(_, high)| high), |above| above - 1);
+        let high = above.map_or_else(
+            || segment.id_range().map_or(low, |(_, high)| high),
+            |above| above.saturating_sub(1),
+        );
         for (defect, count) in skipped {
             next.tally.note(*defect, *count);
         }
@@ -213,10 +216,10 @@ impl Store {
         self.change(|next| next.nodes = Arc::new(next.nodes.without(keys)));
     }
 
-    /// Drops the oldest segments from memory that hold nothing heard at this time (unix seconds) or later. They stay
-    /// in the database.
-    pub(crate) fn drop_before(&self, cutoff: i64) {
-        let is_old = |next: &Snapshot| next.parts.first().is_some_and(|part| part.newest() < cutoff);
+    /// Drops the oldest segments from memory that hold nothing heard from `cutoff` to `now` (unix seconds). They stay
+    /// in the database. What broken clocks date to the future keeps nothing.
+    pub(crate) fn drop_before(&self, cutoff: i64, now: i64) {
+        let is_old = |next: &Snapshot| next.parts.first().is_some_and(|part| part.newest_until(now) < cutoff);
         if !is_old(&self.snapshot()) {
             return;
         }
@@ -340,9 +343,66 @@ impl Appender {
         next.tally.evicted.observations += gone.observation_count() as u64;
         next.transmission_count -= gone.len() as u64;
         next.observation_count -= gone.observation_count() as u64;
-        next.floor = gone.high + 1;
+        next.floor = gone.high.saturating_add(1);
         next.outside.changes += 1;
         next.outside.latest = next.outside.latest.max(gone.newest());
         gone.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{ObservationRow, TransmissionRow};
+
+    const NOW: i64 = 1_780_315_200;
+
+    /// Appends and packs a transmission first heard at `first`, and again at these times.
+    fn append(store: &Store, id: i64, first: i64, again: &[i64]) {
+        let transmission = TransmissionRow {
+            id,
+            raw_hex: "1500",
+            hash: &format!("{id:016x}"),
+            first_seen: &corescope_core::time::rfc3339(first),
+            last_seen: 0,
+            route_type: Some(1),
+            payload_type: Some(5),
+            payload_version: Some(0),
+            decoded_json: None,
+            from_pubkey: None,
+            channel_hash: None,
+            scope_name: None,
+        };
+        let mut append = store.begin();
+        append.transmission(&transmission);
+        for (n, timestamp) in again.iter().enumerate() {
+            append.observation(&ObservationRow {
+                id: id * 100 + n as i64,
+                transmission_id: id,
+                observer: None,
+                direction: None,
+                snr: None,
+                rssi: None,
+                score: None,
+                path_json: None,
+                timestamp: *timestamp,
+                resolved_path: None,
+                raw_hex: None,
+            });
+        }
+        append.publish();
+        store.pack();
+    }
+
+    #[test]
+    fn a_reception_of_the_future_keeps_no_old_segment() {
+        let store = Store::new();
+        append(&store, 1, NOW - 5000, &[NOW + 1_000_000]);
+        append(&store, 2, NOW - 4000, &[NOW - 3000, NOW + 50]);
+        append(&store, 3, NOW - 4500, &[NOW - 1000, NOW + 50]);
+        append(&store, 4, NOW - 9000, &[]);
+        store.drop_before(NOW - 2000, NOW);
+        let left: Vec<i64> = store.snapshot().transmissions().map(|row| row.id()).collect();
+        assert_eq!(left, [3, 4], "the third was heard in time, and holds back what came after it");
     }
 }

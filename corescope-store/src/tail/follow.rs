@@ -197,7 +197,7 @@ impl Work {
             if graph_at.elapsed() >= self.options.graph_every {
                 graph_at = Instant::now();
                 if let Some(cutoff) = cutoff(self.store.snapshot().newest(), self.options.retention) {
-                    self.store.drop_before(cutoff);
+                    self.store.drop_before(cutoff, unix_now());
                 }
                 self.store.set_graph(Graph::new(read::edges(&connection)?, unix_now()));
             }

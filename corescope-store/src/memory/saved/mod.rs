@@ -2,7 +2,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 | `CSSNAP02`; the digits change with the layout of a segment |
+//! | 8 | `CSSNAP03`; the digits change with the layout of a segment and with what its lists hold |
 //! | 4 + 4 + n | length and CRC-32 of the header, the header |
 //! | 8 + 4 + n, repeated | length and CRC-32 of a part, the part; oldest first, as many as the header says |
 //!
@@ -22,7 +22,7 @@ use super::segment::Segment;
 use super::snapshot::Snapshot;
 use super::view::Transmission;
 
-const MAGIC: &[u8; 8] = b"CSSNAP02";
+const MAGIC: &[u8; 8] = b"CSSNAP03";
 /// Longest header, bytes: the observers are in it.
 const MOST_HEADER: u32 = 64 << 20;
 
@@ -89,7 +89,7 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot, mut header: Header) -> std:
     let beside = crate::db::beside(path, ".tmp");
     let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(&beside)?);
     let mut packed = snapshot.clone();
-    packed.pack_all_but(0);
+    packed.pack_whole();
     header.parts = packed.parts.len() as u32;
     out.write_all(MAGIC)?;
     let mut bytes = Vec::new();

@@ -155,7 +155,7 @@ impl Segment {
                 let of = self.observations(row);
                 let mut best = of.start;
                 for at in of.clone().skip(1) {
-                    if self.shown_before(at, best) {
+                    if self.shown_before(row, at, best) {
                         best = at;
                     }
                 }
@@ -178,15 +178,14 @@ impl Segment {
         self.observation_blocks = (0..self.len()).step_by(BLOCK).map(block).collect();
     }
 
-    fn shown_before(&self, a: usize, b: usize) -> bool {
+    fn shown_before(&self, row: usize, a: usize, b: usize) -> bool {
         let hops = |at: usize| Way::hop_count(self.ways.get(self.way.get(at) as usize));
         let (hops_a, hops_b) = (hops(a), hops(b));
         if hops_a != hops_b {
             return hops_a > hops_b;
         }
         let path = |at: usize| Way::read(self.ways.get(self.way.get(at) as usize)).path_json();
-        // Both belong to one row, whose first reception the times are counted from.
-        let (time_a, time_b) = (self.time.get(a), self.time.get(b));
+        let (time_a, time_b) = (self.timestamp(row, a), self.timestamp(row, b));
         if (time_a, self.observer_of(a)) != (time_b, self.observer_of(b)) {
             return DisplayKey { hops: 0, timestamp: time_a, observer: self.observer_of(a), path_json: None }
                 .beats(&DisplayKey {
@@ -207,14 +206,14 @@ impl Segment {
         self.ids.find(id)
     }
 
-    /// The row with this hash, compared without regard to case.
-    pub(crate) fn find_hash(&self, key: u64, hash: &str) -> Option<usize> {
+    /// The rows with this hash, compared without regard to case.
+    pub(crate) fn rows_of_hash<'a>(&'a self, key: u64, hash: &'a str) -> impl Iterator<Item = usize> + 'a {
         self.by_hash
             .candidates(key)
             .iter()
             .map(|row| usize::from(*row))
-            .filter(|row| self.hashes.get(*row) == Some(&key))
-            .find(|row| self.hash(*row).eq_ignore_ascii_case(hash))
+            .filter(move |row| self.hashes.get(*row) == Some(&key))
+            .filter(move |row| self.hash(*row).eq_ignore_ascii_case(hash))
     }
 
     pub(crate) fn hash(&self, row: usize) -> Cow<'_, str> {
