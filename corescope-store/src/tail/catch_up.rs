@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::load::Strays;
+use super::pack::Strays;
 use crate::memory::{Append, Graph, Nodes, Observers, Store};
 use crate::read::{self, Columns};
 
@@ -38,12 +38,7 @@ pub(super) enum Looked {
 impl Position {
     /// Where a load that begins now will leave the follower, as far as changes go.
     pub(super) fn before_load(connection: &Connection) -> rusqlite::Result<Self> {
-        let change = if read::exists(connection, "cs_changes")? {
-            Some(connection.query_row("SELECT coalesce(max(seq), 0) FROM cs_changes", [], |row| row.get(0))?)
-        } else {
-            None
-        };
-        Ok(Self { change, ..Self::default() })
+        Ok(Self { change: newest_change(connection)?, ..Self::default() })
     }
 
     /// Reads what is new, at one moment of the database, and publishes it in one append.
@@ -119,7 +114,10 @@ impl Position {
             self.observation = id;
             match read::observation(row) {
                 Ok(row) => match strays {
-                    Some(strays) if row.transmission_id < floor => strays.push(&row),
+                    Some(strays) if row.transmission_id < floor => {
+                        strays.push(row.transmission_id, row.id);
+                        append.observation(&row);
+                    }
                     _ => append.observation(&row),
                 },
                 Err(defect) => append.skip(defect),
@@ -237,6 +235,14 @@ impl Position {
         drop(transaction);
         Ok(())
     }
+}
+
+/// The newest `seq` of `cs_changes`, 0 when nothing was told yet; `None` when there is no such table.
+pub(super) fn newest_change(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    if !read::exists(connection, "cs_changes")? {
+        return Ok(None);
+    }
+    connection.query_row("SELECT coalesce(max(seq), 0) FROM cs_changes", [], |row| row.get(0)).map(Some)
 }
 
 /// Reads the observations of a transmission again.

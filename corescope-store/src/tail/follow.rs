@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use super::catch_up::{Looked, Position};
 use super::chunks;
 use super::load::Loaders;
+use super::pack::{self, left_over};
 use super::wake::{Wake, Woken};
 use crate::memory::{Graph, Loading, Nodes, Observers, Store};
 use crate::read::{self, Columns};
@@ -82,7 +83,8 @@ impl Drop for Follower {
 ///
 /// Returns at once; [`Snapshot::loading`](crate::memory::Snapshot::loading) says how far it is. The newest
 /// transmissions come first. Errors of the database are logged and tried again. A file that was replaced, or whose
-/// ids went down, is loaded anew, and the old contents stay visible until that is done.
+/// ids went down, is loaded anew, and the old contents stay visible until that is done. Where old rows cannot be read,
+/// the newer ones are kept and followed, and [`Loading::error`] tells.
 ///
 /// # Errors
 ///
@@ -244,54 +246,73 @@ impl Work {
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         let mut version = data_version(connection)?;
         let mut first = true;
-        let mut outdated = false;
-        loop {
+        let mut stopped_early = false;
+        while !stopped_early {
             if self.is_stopped() {
                 return Ok(false);
             }
-            let Some(chunks) = loaders.next(self.options.poll)? else {
-                let now = data_version(connection)?;
-                if now != version && !first {
-                    version = now;
-                    let strays = Some(&*loaders.strays);
-                    if position.look(connection, columns, target, strays, unix_now())? == Looked::LoadAnew {
-                        return Ok(false);
+            let chunks = match loaders.next(self.options.poll) {
+                Ok(Some(chunks)) => chunks,
+                Ok(None) => {
+                    let now = data_version(connection)?;
+                    if now != version && !first {
+                        version = now;
+                        let strays = Some(&*loaders.strays);
+                        if position.look(connection, columns, target, strays, unix_now())? == Looked::LoadAnew
+                        {
+                            return Ok(false);
+                        }
                     }
+                    continue;
                 }
-                continue;
+                Err(error) if !first => {
+                    // Beginning again would meet the same: what is there is more than nothing.
+                    tracing::error!(%error, path = %self.path.display(), "old packets cannot be loaded");
+                    loading.error = Some(error.to_string());
+                    stopped_early = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             if chunks.is_empty() {
                 break;
             }
             for chunk in chunks {
                 let newest = target.snapshot().newest().max(chunk.segment.newest());
-                if !first
-                    && cutoff(newest, self.options.retention).is_some_and(|at| chunk.segment.newest() < at)
-                {
-                    outdated = true;
+                let is_empty = chunk.segment.len() == 0;
+                let is_old = |cutoff: i64| !is_empty && chunk.segment.newest() < cutoff;
+                if !first && cutoff(newest, self.options.retention).is_some_and(is_old) {
+                    stopped_early = true;
                     break;
                 }
                 loading.loaded += chunk.segment.len() as u64;
                 let window = cutoff(newest, Some(self.options.first_window)).unwrap_or(i64::MIN);
                 loading.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < window;
                 target.prepend(chunk.low, chunk.segment, &chunk.defects, loading.clone());
+                // What was told since this was read was not applied to it.
+                position.change = position.change.min(chunk.change);
                 first = false;
             }
-            if outdated || (target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0) {
-                // Memory reaches as far back as it may: what is older stays in the database.
-                break;
-            }
+            // Memory reaches as far back as it may: what is older stays in the database.
+            stopped_early |= target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0;
         }
-        let strays = loaders.strays.take(i64::MIN, i64::MAX);
+        let floor = target.snapshot().floor();
+        let (strays, looked_down_to) = (Arc::clone(&loaders.strays), loaders.looked_down_to);
         drop(loaders);
-        for some in strays.chunks(1000) {
+        if stopped_early {
+            strays.extend(left_over(connection, floor, looked_down_to)?);
+        }
+        for some in strays.take(floor, i64::MAX).chunks(1000) {
             let mut append = target.begin().as_history();
-            for stray in some {
-                append.observation(&stray.row());
-            }
+            pack::each(connection, columns, some.iter(), |row| match row {
+                Ok(row) => append.observation(&row),
+                Err(defect) => append.skip(defect),
+            })?;
             append.publish();
         }
-        while position.look(connection, columns, target, None, unix_now())? == Looked::More {}
+        if self.catch_up(connection, columns, target, position)? == Looked::LoadAnew {
+            return Ok(false);
+        }
         target.set_loading(Loading { usable: true, complete: true, ..loading });
         Ok(true)
     }

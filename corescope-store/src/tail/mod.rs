@@ -4,6 +4,7 @@ mod catch_up;
 mod chunks;
 mod follow;
 mod load;
+mod pack;
 mod resume;
 mod wake;
 mod whole;

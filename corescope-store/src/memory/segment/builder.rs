@@ -297,7 +297,7 @@ impl Builder {
         }
         let keys = self.keys.finish();
         let observers = self.observers.into_values();
-        let base_time = self.first_seen.iter().copied().min().unwrap_or(0);
+        let base_time = self.first_seen.iter().copied().min().unwrap_or(i64::MAX);
         let relative = |times: &[i64]| times.iter().map(|t| t.wrapping_sub(base_time)).collect::<Vec<_>>();
         let mut segment =
             Segment {

@@ -129,12 +129,12 @@ impl Segment {
         Some((self.ids.first()?, self.ids.last()?))
     }
 
-    /// Highest `latest` of a transmission.
+    /// Highest `latest` of a transmission; the least number when there is none.
     pub(crate) fn newest(&self) -> i64 {
         self.newest
     }
 
-    /// Lowest `first_seen` of a transmission.
+    /// Lowest `first_seen` of a transmission; the greatest number when there is none.
     pub(crate) fn oldest(&self) -> i64 {
         self.base_time
     }

@@ -9,7 +9,7 @@ use super::{Answer, Judge};
 use crate::memory::{Cursor, Order, OwnedTransmission, Query, Snapshot, Transmission};
 use crate::read;
 use crate::tail::chunks::{self, Chunk};
-use crate::tail::load::{Strays, load_chunk};
+use crate::tail::pack::{Beyond, load_chunk};
 
 /// Transmissions that are read at once for a page.
 const PAGE_ROWS: i64 = 1024;
@@ -134,14 +134,15 @@ impl<'q> Found<'q> {
         snapshot: &Snapshot,
     ) -> rusqlite::Result<i64> {
         let plan = chunks::plan_below(connection, snapshot.floor())?;
-        let (strays, go_on) = (Strays::default(), AtomicBool::new(false));
+        let go_on = AtomicBool::new(false);
         let mut newest = i64::MIN;
         for chunk in plan.chunks {
-            // Late observations of this chunk's transmissions stand in newer ones.
-            let late = strays.take(chunk.low, chunk.high);
-            for loaded in load_chunk(connection, chunk, &late, &strays, &go_on)? {
+            for loaded in load_chunk(connection, chunk, Beyond::Read, &go_on)? {
                 let moment = snapshot.with_only(loaded.low, loaded.segment);
-                let again = |row: &Transmission<'_>| snapshot.outside.late.contains_key(&row.id());
+                // What was noted need not be the newest: a change of columns tells the first reception.
+                let late = &snapshot.outside.late;
+                let again =
+                    |row: &Transmission<'_>| late.get(&row.id()).is_some_and(|at| *at >= row.latest());
                 let others = moment.transmissions().filter(|row| !again(row));
                 newest = others.map(|row| row.latest()).fold(newest, i64::max);
                 self.offer(&moment);
@@ -227,8 +228,7 @@ fn without_observations(
     low: i64,
     high: i64,
 ) -> rusqlite::Result<Vec<Snapshot>> {
-    // No observation lies in an empty range.
     let chunk = Chunk { low, high, observations_low: 1, observations_high: 0 };
-    let loaded = load_chunk(connection, chunk, &[], &Strays::default(), &AtomicBool::new(false))?;
+    let loaded = load_chunk(connection, chunk, Beyond::Ignored, &AtomicBool::new(false))?;
     Ok(loaded.into_iter().map(|l| snapshot.with_only(l.low, l.segment)).collect())
 }
