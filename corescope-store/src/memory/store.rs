@@ -114,12 +114,72 @@ impl Store {
 
     /// Receives every later append, in order. A receiver that is more than `capacity` appends behind loses
     /// the newest ones and is told how many.
+    ///
+    /// ```
+    /// use corescope_store::memory::{Batch, Store};
+    /// # use corescope_store::memory::TransmissionRow;
+    ///
+    /// let store = Store::new();
+    /// let subscription = store.subscribe(64);
+    /// # let transmission = TransmissionRow {
+    /// #     id: 1, raw_hex: "1500C0FFEE", hash: "00000000000000a1", first_seen: "2026-06-01T12:00:00Z", last_seen: 0,
+    /// #     route_type: Some(1), payload_type: Some(5), payload_version: Some(0), decoded_json: None, from_pubkey: None,
+    /// #     channel_hash: None, scope_name: None,
+    /// # };
+    /// store.append(&Batch { transmissions: &[transmission], observations: &[] });
+    ///
+    /// let appended = subscription.try_recv()?;
+    /// for row in appended.transmissions.iter().filter_map(|id| appended.snapshot.by_id(*id)) {
+    ///     println!("{} is new", row.hash());
+    /// }
+    /// assert_eq!((&*appended.transmissions, subscription.take_lost()), (&[1][..], 0));
+    /// # Ok::<(), std::sync::mpsc::TryRecvError>(())
+    /// ```
     pub fn subscribe(&self, capacity: usize) -> Subscription {
         self.inner.subscribers.add(capacity)
     }
 
     /// Registers an aggregate: it is given every row there is, then every change. The result is what readers see
     /// of it, as of the last publication.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use corescope_store::memory::{Aggregate, Batch, Published, Snapshot, Store, Transmission};
+    /// # use corescope_store::memory::TransmissionRow;
+    ///
+    /// /// Bytes of all frames.
+    /// #[derive(Debug, Default)]
+    /// struct FrameBytes(usize);
+    ///
+    /// impl Aggregate for FrameBytes {
+    ///     fn add(&mut self, row: &Transmission<'_>) {
+    ///         self.0 += row.raw().len();
+    ///     }
+    ///
+    ///     fn remove(&mut self, row: &Transmission<'_>) {
+    ///         self.0 -= row.raw().len();
+    ///     }
+    ///
+    ///     fn clear(&mut self) {
+    ///         self.0 = 0;
+    ///     }
+    ///
+    ///     fn publish(&mut self, _: &Snapshot) -> Published {
+    ///         Arc::new(self.0)
+    ///     }
+    /// }
+    ///
+    /// let store = Store::new();
+    /// let seen = store.register(Box::<FrameBytes>::default());
+    /// # let transmission = TransmissionRow {
+    /// #     id: 1, raw_hex: "1500C0FFEE", hash: "00000000000000a1", first_seen: "2026-06-01T12:00:00Z", last_seen: 0,
+    /// #     route_type: Some(1), payload_type: Some(5), payload_version: Some(0), decoded_json: None, from_pubkey: None,
+    /// #     channel_hash: None, scope_name: None,
+    /// # };
+    /// store.append(&Batch { transmissions: &[transmission], observations: &[] });
+    /// assert_eq!(seen.load().downcast_ref::<usize>(), Some(&5));
+    /// ```
     pub fn register(&self, mut aggregate: Box<dyn Aggregate>) -> Arc<ArcSwap<Published>> {
         let mut turn = self.turn();
         turn.transmissions().for_each(|row| aggregate.add(&row));

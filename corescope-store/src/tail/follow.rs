@@ -86,6 +86,31 @@ impl Drop for Follower {
 /// ids went down, is loaded anew, and the old contents stay visible until that is done. Where old rows cannot be read,
 /// the newer ones are kept and followed, and [`Loading::error`] tells.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use corescope_store::memory::Store;
+/// use corescope_store::tail::{self, Options};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("meshcore.db");
+/// # let tables = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/tables.sql"));
+/// # let db = rusqlite::Connection::open(&path)?;
+/// # db.execute_batch(tables)?;
+/// let store = Store::new();
+/// let follower = tail::follow(&path, store.clone(), Options::default())?;
+/// while !store.snapshot().loading().complete {
+///     std::thread::sleep(Duration::from_millis(5));
+/// }
+/// let subscription = store.subscribe(64);
+/// # db.execute("INSERT INTO transmissions (id, raw_hex, hash, first_seen) VALUES (1, '1100C0FFEE', '00000000000000a1', '2026-06-01T12:00:00Z')", [])?;
+/// // Whoever writes in the same process wakes the follower; else it looks for itself.
+/// follower.wake().wake();
+/// let appended = subscription.recv_timeout(Duration::from_secs(60))?;
+/// assert!(appended.snapshot.by_hash("00000000000000a1").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// A thread cannot be started.

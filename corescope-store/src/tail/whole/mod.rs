@@ -51,6 +51,36 @@ pub enum WholeError {
 pub type Judge<'j> = &'j dyn Fn(&Transmission<'_>) -> bool;
 
 /// Answers queries from a snapshot and from the database it was loaded from.
+///
+/// ```
+/// use std::sync::Arc;
+/// # use std::time::Duration;
+///
+/// use corescope_store::lookup::Reader;
+/// use corescope_store::memory::{Query, Store};
+/// use corescope_store::tail::{self, Options, Whole};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("meshcore.db");
+/// # let tables = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/tables.sql"));
+/// # let db = rusqlite::Connection::open(&path)?;
+/// # db.execute_batch(tables)?;
+/// # db.execute("INSERT INTO transmissions (id, raw_hex, hash, first_seen) VALUES (1, '1100C0FFEE', '00000000000000a1', '2026-06-01T12:00:00Z')", [])?;
+/// let store = Store::new();
+/// let follower = tail::follow(&path, store.clone(), Options::default())?;
+/// # while !store.snapshot().loading().complete {
+/// #     std::thread::sleep(Duration::from_millis(5));
+/// # }
+/// // The ceiling leaves no room for it in memory …
+/// store.set_budget(Some(0));
+/// let snapshot = store.snapshot();
+/// assert!(snapshot.lacks_rows() && snapshot.by_id(1).is_none());
+/// // … but it is in the database.
+/// let whole = Whole::new(Arc::new(Reader::new(&path)));
+/// let answer = whole.query(&snapshot, &Query::default(), None)?;
+/// assert_eq!((answer.total, answer.rows.len()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Whole {
     reader: Arc<Reader>,
