@@ -5,11 +5,14 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::judged::{EXPRESSIONS, expression};
 use common::{Oracle, Pair, query, read_all, step};
 use corescope_store::lookup::Reader;
 use corescope_store::memory::{Activity, Counters, Order, Query, Score, Snapshot, Transmission};
 use corescope_store::tail::Whole;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 /// Answers must be the same however the rows are kept.
 fn check(pair: &Pair, queries: &[Query]) -> Result<(), TestCaseError> {
@@ -109,6 +112,39 @@ fn aggregates_agree(snapshot: &Snapshot) -> Result<(), TestCaseError> {
     }
     prop_assert_eq!(&**snapshot.activity(), &activity);
     Ok(())
+}
+
+/// Each expression over the same random histories, and none of them always true or never.
+#[test]
+fn every_expression_gets_the_verdicts_of_plain_rows() {
+    let mut runner = TestRunner::deterministic();
+    let mut found = [0; EXPRESSIONS.len()];
+    let mut rows = 0;
+    for _ in 0..40 {
+        let steps = prop::collection::vec(step(), 6..10).new_tree(&mut runner).expect("steps").current();
+        let mut pair = Pair::new();
+        for step in steps {
+            pair.apply(step);
+        }
+        rows += pair.oracle.rows.len() as u64;
+        for packed in [false, true] {
+            if packed {
+                pair.store.pack();
+            }
+            let snapshot = pair.store.snapshot();
+            for (text, found) in EXPRESSIONS.iter().zip(&mut found) {
+                let query = Query { filter: Some(expression(text)), limit: usize::MAX, ..Query::default() };
+                let page = snapshot.query(&query);
+                let ids: Vec<i64> = page.rows.iter().map(|t| t.id()).collect();
+                let wanted = pair.oracle.query(&query, &snapshot);
+                assert_eq!((page.total, ids), wanted, "{text}, packed: {packed}");
+                *found += wanted.0;
+            }
+        }
+    }
+    for (text, found) in EXPRESSIONS.iter().zip(found) {
+        assert!(found > 0 && found < 2 * rows, "{text}: {found} of twice {rows}");
+    }
 }
 
 proptest! {

@@ -1,12 +1,13 @@
 //! Random histories, and the naive store that every answer is checked against.
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub mod judged;
+
 use std::collections::BTreeMap;
 
-use corescope_core::filter;
 use corescope_store::memory::{
-    Batch, Cursor, Expression, ObservationRow, Observer, Observers, Order, PacketFields, Query, Score,
-    Snapshot, Store, Transmission, TransmissionRow,
+    Batch, Cursor, ObservationRow, Observer, Observers, Order, Query, Score, Snapshot, Store, Transmission,
+    TransmissionRow,
 };
 use proptest::prelude::*;
 
@@ -456,33 +457,6 @@ fn usual_hash(id: i64) -> String {
     format!("{:016x}", id.wrapping_mul(0x1E37_79B9_7F4A_7C15))
 }
 
-pub const EXPRESSIONS: [&str; 24] = [
-    "type == ADVERT",
-    "type != ADVERT && snr > 2",
-    "route == FLOOD || transport",
-    "snr < -7.5 || rssi <= -10",
-    "hops > 1",
-    "!hops",
-    "observations >= 3 && !(type == REQ)",
-    "observer == \"Observer 2\"",
-    "observer != \"Observer 2\"",
-    "observer_id contains \"obs\"",
-    "iata in (\"sjc\")",
-    "size > 10",
-    "payload_bytes < 12",
-    "payload.name contains \"hill\"",
-    "payload.flags.repeater",
-    "!payload.text",
-    "channel == \"public\"",
-    "scope == \"#eu\"",
-    "hash starts_with \"9\"",
-    "routed_through contains \"0011\"",
-    "time > 1780000400000",
-    "age < 600",
-    "code1 == \"0102\"",
-    "path contains \"AB\" && (payload.text contains \"morning\" || rssi > 0)",
-];
-
 pub fn query() -> impl Strategy<Value = Query> {
     let sets = (
         prop::option::weighted(0.3, prop::collection::vec(0..10_i64, 1..3)),
@@ -497,7 +471,7 @@ pub fn query() -> impl Strategy<Value = Query> {
     let rest = (
         prop::option::weighted(0.2, 0..4000_i64),
         prop::option::weighted(0.2, 0..4000_i64),
-        prop::option::weighted(0.3, one_of(&EXPRESSIONS)),
+        prop::option::weighted(0.3, one_of(&judged::EXPRESSIONS)),
         prop::option::weighted(0.2, 0..40_i64),
         one_of(&[Order::NewestId, Order::OldestId, Order::Latest]),
         0..12_usize,
@@ -521,8 +495,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             scope: scope.map(|s| s.map(str::to_owned)),
             since: since.map(|s| BEGIN + s),
             until: until.map(|u| BEGIN + u),
-            filter: filter
-                .map(|f| Expression::at(filter::parse(f).expect("an expression"), (BEGIN + 2000) * 1000)),
+            filter: filter.map(judged::expression),
             after_id,
             order,
             offset,
@@ -569,13 +542,8 @@ impl Oracle {
         (total, page)
     }
 
-    fn matches(
-        &self,
-        q: &Query,
-        id: i64,
-        (tx, list): &(Tx, BTreeMap<i64, Obs>),
-        snapshot: &Snapshot,
-    ) -> bool {
+    fn matches(&self, q: &Query, id: i64, row: &(Tx, BTreeMap<i64, Obs>), snapshot: &Snapshot) -> bool {
+        let (tx, list) = row;
         let first =
             corescope_core::time::parse_rfc3339_millis(&tx.first_seen).expect("a time").div_euclid(1000);
         let latest = self.latest(id);
@@ -616,14 +584,6 @@ impl Oracle {
             && q.scope.as_ref().is_none_or(|s| tx.scope_name == *s)
             && ((q.since.is_none() && q.until.is_none()) || inside(first) || inside(latest))
             && q.after_id.is_none_or(|after| id > after)
-            && q.filter.as_ref().is_none_or(|expression| {
-                // The row on its own, outside any segment.
-                let mut owned = corescope_store::memory::OwnedTransmission::new(&tx.row()).expect("a row");
-                for o in list.values() {
-                    owned.put(&o.row()).expect("a row");
-                }
-                let context = filter::Context::at(expression.now_ms);
-                expression.filter.matches(&PacketFields::new((&owned).into(), snapshot), &context)
-            })
+            && q.filter.as_ref().is_none_or(|expression| judged::verdict(expression, row, snapshot))
     }
 }
