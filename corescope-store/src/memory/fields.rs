@@ -113,9 +113,11 @@ impl Fields for PacketFields<'_> {
     fn routed_through(&self) -> Cow<'_, str> {
         let mut keys: Vec<String> = Vec::new();
         let mut add = |key: &str| {
-            let key = key.to_lowercase();
-            if !keys.contains(&key) {
-                keys.push(key);
+            // Nearly all are lower-case already, and repeat over the copies.
+            let is_lower = key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+            let key = if is_lower { Cow::Borrowed(key) } else { Cow::Owned(key.to_lowercase()) };
+            if !keys.iter().any(|k| **k == *key) {
+                keys.push(key.into_owned());
             }
         };
         for observation in self.display.into_iter().chain(self.row.observations()) {
