@@ -20,6 +20,8 @@ pub struct Append<'s> {
     outcome: Outcome,
     /// Transmissions that changed, with what they were.
     touched: BTreeMap<i64, Option<Arc<OwnedTransmission>>>,
+    /// The one touched last: observations of a transmission mostly come together.
+    last_touched: Option<i64>,
     transmissions: Vec<i64>,
     observations: Vec<(i64, i64)>,
     history: bool,
@@ -44,6 +46,7 @@ impl<'s> Append<'s> {
             next,
             outcome: Outcome::default(),
             touched: BTreeMap::new(),
+            last_touched: None,
             transmissions: Vec::new(),
             observations: Vec::new(),
             history: false,
@@ -78,6 +81,10 @@ impl<'s> Append<'s> {
 
     /// Remembers what a transmission was before this append.
     fn touch(&mut self, id: i64, was: impl FnOnce(&Snapshot) -> Option<Arc<OwnedTransmission>>) {
+        if self.last_touched == Some(id) {
+            return;
+        }
+        self.last_touched = Some(id);
         if !self.touched.contains_key(&id) {
             let was = was(&self.next);
             self.touched.insert(id, was);
@@ -282,6 +289,7 @@ impl<'s> Append<'s> {
         }
         let packer = packer.filter(|_| next.recent.rows.len() >= RECENT_MOST);
         appender.enforce_budget(next);
+        let packed = std::mem::take(&mut appender.packed);
         if !self.history {
             next.tally.inserted += self.outcome.new_transmissions;
         }
@@ -298,6 +306,7 @@ impl<'s> Append<'s> {
                 });
             }
         });
+        drop(packed);
         self.outcome
     }
 }

@@ -156,6 +156,7 @@ impl Store {
         drop(snapshot);
         let mut next = self.turn();
         if next.settle(&sealed) {
+            next.maker.packed.extend(sealed.rows);
             next.publish();
         }
         true
@@ -172,7 +173,12 @@ impl Store {
             return true;
         }
         let snapshot = self.snapshot();
-        let Some((from, to)) = step(&snapshot.parts) else { return false };
+        let Some((from, to)) = step(&snapshot.parts) else {
+            // Nobody may append for long.
+            let packed = std::mem::take(&mut self.turn().maker.packed);
+            drop(packed);
+            return false;
+        };
         let old = &snapshot.parts[from..to];
         let mut at = 0;
         let segments = segments(old.iter().flat_map(Part::transmissions), || {

@@ -17,7 +17,7 @@ use super::view::{Observation, Transmission};
 pub struct OwnedTransmission {
     pub(crate) head: Arc<Head>,
     /// Ascending by id.
-    pub(crate) observations: Vec<Arc<OwnedObservation>>,
+    pub(crate) observations: Vec<OwnedObservation>,
     /// Index of the display observation.
     pub(crate) display: usize,
     /// What it is told apart by, newest observation included.
@@ -68,11 +68,11 @@ pub(crate) struct OwnedObservation {
     texts: Texts,
 }
 
-/// The texts of an observation (`direction`, `path_json`, `resolved_path`, `raw_hex`) in one piece of memory: an
-/// observation that is appended asks for one and not for four.
+/// The texts of an observation (`direction`, `path_json`, `resolved_path`, `raw_hex`) in one piece of memory, which
+/// copies share: an observation that is appended asks for one and not for four.
 #[derive(Clone, Debug, PartialEq)]
 struct Texts {
-    all: Box<str>,
+    all: Arc<str>,
     /// Where each ends and the next begins.
     ends: [u32; 4],
     /// Which are there.
@@ -170,7 +170,7 @@ impl OwnedTransmission {
     /// [`Defect`] when a column is unreadable.
     pub fn put(&mut self, row: &ObservationRow<'_>) -> Result<bool, Defect> {
         check_observation(row)?;
-        let owned = Arc::new(OwnedObservation {
+        let owned = OwnedObservation {
             id: row.id,
             observer: row.observer,
             snr: row.snr,
@@ -178,7 +178,7 @@ impl OwnedTransmission {
             score: row.score,
             timestamp: row.timestamp,
             texts: Texts::new([row.direction, row.path_json, row.resolved_path, row.raw_hex]),
-        });
+        };
         let new = match self.observations.binary_search_by_key(&row.id, |o| o.id) {
             Ok(at) => {
                 self.observation_bytes += owned.bytes();
@@ -227,8 +227,7 @@ impl OwnedTransmission {
             channel_hash: row.channel_hash().map(Into::into),
             scope_name: row.scope_name().map(Into::into),
         };
-        let observations: Vec<_> =
-            row.observations().map(|o| Arc::new(OwnedObservation::copy_of(&o))).collect();
+        let observations: Vec<_> = row.observations().map(|o| OwnedObservation::copy_of(&o)).collect();
         let mut copy = Self {
             brief: head.brief(),
             head: Arc::new(head),
@@ -368,9 +367,9 @@ pub(crate) fn key_hash(key: &str) -> u64 {
 }
 
 impl OwnedObservation {
-    /// Bytes held, the pointer to it included.
+    /// Bytes held, the counts of its texts included.
     fn bytes(&self) -> usize {
-        24 + size_of::<Self>() + self.texts.all.len()
+        16 + size_of::<Self>() + self.texts.all.len()
     }
 
     pub(crate) fn direction(&self) -> Option<&str> {

@@ -256,9 +256,15 @@ impl Recent {
     }
 
     pub(crate) fn find(&self, id: i64) -> Result<usize, usize> {
-        match self.rows.last() {
-            Some(last) if last.head.id < id => Err(self.rows.len()),
-            _ => self.rows.binary_search_by_key(&id, |t| t.head.id),
+        let Some(last) = self.briefs.last() else { return Err(0) };
+        if last.id < id {
+            return Err(self.briefs.len());
+        }
+        // Ids mostly have no gaps.
+        let back = usize::try_from(last.id.abs_diff(id)).unwrap_or(usize::MAX);
+        match self.briefs.len().checked_sub(1).and_then(|end| end.checked_sub(back)) {
+            Some(at) if self.briefs.get(at).is_some_and(|brief| brief.id == id) => Ok(at),
+            _ => self.briefs.binary_search_by_key(&id, |brief| brief.id),
         }
     }
 

@@ -12,6 +12,7 @@ use super::graph::Graph;
 use super::memory_use::MemoryUse;
 use super::nodes::{Node, Nodes};
 use super::observers::Observers;
+use super::owned::OwnedTransmission;
 use super::part::Part;
 use super::publication::{self, Maker, Publication};
 use super::record::Batch;
@@ -39,6 +40,9 @@ pub(super) struct Appender {
     pub(super) aggregates: Aggregates,
     /// The thread that packs recent rows, if there is one.
     pub(super) packer: Option<std::thread::Thread>,
+    /// Rows that thread has packed. Who appends frees them: memory that one thread asks for and another gives back
+    /// makes both wait for each other.
+    pub(super) packed: Vec<Arc<OwnedTransmission>>,
 }
 
 /// The next snapshot in the making, and the appender's turn.
