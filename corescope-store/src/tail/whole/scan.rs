@@ -121,7 +121,9 @@ impl<'q> Found<'q> {
                 below += page.rows.len();
                 self.rows.extend(page.rows.iter().map(|row| (row.latest(), row.id())));
             }
-            if descending { high = from - 1 } else { low = to + 1 }
+            let next = if descending { from.checked_sub(1) } else { to.checked_add(1) };
+            let Some(next) = next else { break };
+            *(if descending { &mut high } else { &mut low }) = next;
         }
         self.settle();
         Ok(())
@@ -192,7 +194,8 @@ pub(super) fn count_below(
         for moment in without_observations(connection, snapshot, from, high)? {
             total += moment.query(&counting).total;
         }
-        high = from - 1;
+        let Some(next) = from.checked_sub(1) else { break };
+        high = next;
     }
     Ok(total)
 }
