@@ -311,6 +311,11 @@ impl Recent {
         self.briefs.drain(..count);
         let drained: Vec<Arc<OwnedTransmission>> = self.rows.drain(..count).collect();
         self.bytes -= drained.iter().map(|t| t.bytes()).sum::<usize>();
+        // The room of a large append is not kept for the next.
+        self.rows.shrink_to_fit();
+        self.keys.shrink_to_fit();
+        self.spans.shrink_to_fit();
+        self.briefs.shrink_to_fit();
         drained
     }
 
@@ -329,7 +334,11 @@ impl Recent {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.rows.len() * (8 + 8 + 16 + size_of::<Brief>())
+        self.bytes
+            + self.rows.capacity() * 8
+            + self.keys.capacity() * 8
+            + self.spans.capacity() * 16
+            + self.briefs.capacity() * size_of::<Brief>()
     }
 
     /// The brief of each row.
@@ -347,5 +356,77 @@ fn span(row: &OwnedTransmission) -> (i64, i64) {
     match (row.observations.first(), row.observations.last()) {
         (Some(first), Some(last)) => (first.id, last.id),
         _ => (i64::MAX, i64::MIN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{ObservationRow, TransmissionRow};
+
+    fn owned(raw_hex: &str) -> OwnedTransmission {
+        let row = TransmissionRow {
+            id: 1,
+            raw_hex,
+            hash: "00",
+            first_seen: "2026-06-01T12:00:00Z",
+            last_seen: 0,
+            route_type: None,
+            payload_type: None,
+            payload_version: None,
+            decoded_json: None,
+            from_pubkey: None,
+            channel_hash: None,
+            scope_name: None,
+        };
+        OwnedTransmission::new(&row).expect("a row")
+    }
+
+    fn heard(id: i64) -> ObservationRow<'static> {
+        ObservationRow {
+            id,
+            transmission_id: 1,
+            observer: Some(id),
+            direction: None,
+            snr: None,
+            rssi: None,
+            score: None,
+            path_json: None,
+            timestamp: id,
+            resolved_path: None,
+            raw_hex: None,
+        }
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_rows_there_are_however_often_they_were_copied_and_changed() {
+        let mut recent = Recent::default();
+        recent.insert(0, owned("1500C0FFEE"));
+        let mut before = Vec::new();
+        for id in 0..20 {
+            // Somebody holds the row: it is copied before it changes.
+            before.push(recent.clone());
+            recent.edit(0, |row| row.put(&heard(id))).expect("an observation");
+            assert_eq!(recent.bytes, recent.rows[0].bytes());
+        }
+        recent.edit(0, |row| row.remove(3));
+        assert_eq!(recent.bytes, recent.rows[0].bytes());
+        recent.remove(0);
+        assert_eq!(recent.bytes, 0);
+    }
+
+    #[test]
+    fn what_a_row_holds_beside_its_columns_counts() {
+        assert_eq!(owned("15aB").bytes(), owned("15AB").bytes() + 4, "the text of mixed case");
+        let mut row = owned("1500");
+        for id in 0..9 {
+            row.put(&heard(id)).expect("an observation");
+        }
+        let (held, room) = (row.bytes(), row.observations.capacity());
+        row.remove(8);
+        let observation = held - row.bytes();
+        assert!(room > 9 && row.observations.capacity() == room);
+        row.observations.shrink_to_fit();
+        assert_eq!(held - observation - row.bytes(), (room - 8) * 8, "room for observations to come");
     }
 }
