@@ -15,6 +15,12 @@ const TRANSMISSIONS: i64 = 8000;
 /// First reception of the first packet: 2026-06-01T12:00:00Z.
 const BEGIN: i64 = 1_780_315_200;
 const NODE: &str = "abababababababababababababababababababababababababababababababab";
+/// It sent adverts long ago only.
+const SILENT: &str = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
+/// The only relay whose key begins with 05.
+const RELAY: &str = "0505050505050505050505050505050505050505050505050505050505050505";
+/// Not on record, but it relays.
+const STRANGER: &str = "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef";
 
 /// Content hash of a packet.
 fn hash(id: i64) -> String {
@@ -30,8 +36,9 @@ fn database(path: &Path) {
     connection
         .execute_batch(&format!(
             "INSERT INTO observers (rowid, id, name, iata) VALUES (1, 'AA11', 'one', 'SFO'), (2, 'BB22', 'two', 'AMS'),
-               (3, 'CC33', 'three', 'AMS');
-             INSERT INTO nodes (public_key, name, role, last_seen) VALUES ('{NODE}', 'n', 'repeater', '2026-06-01T12:00:00Z');"
+               (3, 'CC33', 'three', 'AMS'), (4, 'DD44', 'four', 'OLD');
+             INSERT INTO nodes (public_key, name, role, last_seen) VALUES ('{NODE}', 'n', 'repeater', '2026-06-01T12:00:00Z'),
+               ('{SILENT}', 's', 'companion', '2026-06-02T12:00:00Z'), ('{RELAY}', 'r', 'repeater', '2026-06-03T12:00:00Z');"
         ))
         .unwrap();
     let all = connection.transaction().unwrap();
@@ -45,14 +52,14 @@ fn database(path: &Path) {
         }
         let kind = [4, 5, 1, 2][id as usize % 4];
         let json = if kind == 5 {
-            format!(r#"{{"type":"CHAN","channel":"Public","text":"number {id}"}}"#)
+            format!(r#"{{"type":"CHAN","channel":"Public","text":"Ann: number {id}"}}"#)
         } else {
             format!(r#"{{"type":"RESPONSE","mac":"{}"}}"#, &payload[..4])
         };
         all.prepare_cached(
             "INSERT INTO transmissions (id, raw_hex, hash, first_seen, last_seen, route_type, payload_type, payload_version,
-               decoded_json, from_pubkey, channel_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)",
+               decoded_json, from_pubkey, channel_hash, scope_name)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
         )
         .unwrap()
         .execute(params![
@@ -64,19 +71,37 @@ fn database(path: &Path) {
             id % 3,
             kind,
             json,
-            (kind == 4 && id % 8 == 0).then_some(NODE),
-            (kind == 5).then_some("Public"),
+            match (kind, id % 8) {
+                (4, 0) => Some(NODE),
+                (4, _) if id < 400 => Some(SILENT),
+                _ => None,
+            },
+            (kind == 5).then(|| channel(id)),
+            (id % 3 == 0 && id % 5 < 2).then_some(["#here", ""][(id % 5 % 2) as usize]),
         ])
         .unwrap();
         for observer in 1..=1 + id % 3 {
-            observe(&all, id, observer, seconds + observer, seconds % 7, &payload);
+            observe(&all, id, observer, seconds + observer, (seconds / 60) % 7, &payload);
+        }
+        if (5..50).contains(&id) {
+            observe(&all, id, 4, seconds + 9, 3, &payload);
         }
     }
     // Heard again after everything else: the newest rows by reception are the oldest by id.
     for id in 1..=3 {
         observe(&all, id, 3, BEGIN + TRANSMISSIONS * 60 + 1000 + id, 0xF0, "00");
     }
+    all.execute(
+        &format!("UPDATE observations SET resolved_path = '[\"{STRANGER}\"]' WHERE transmission_id % 13 = 0"),
+        [],
+    )
+    .unwrap();
     all.commit().unwrap();
+}
+
+/// Channel of a message; one of them fell silent.
+fn channel(id: i64) -> &'static str {
+    if id < 500 && id % 3 == 0 { "#old" } else { ["Public", "#test", "enc_AC"][(id % 3) as usize] }
 }
 
 fn observe(connection: &Connection, id: i64, observer: i64, seconds: i64, hop: i64, payload: &str) {
@@ -102,6 +127,10 @@ fn serve(database: &Path, folder: &Path, config: &str) -> (Process, u16) {
     std::fs::create_dir_all(folder).unwrap();
     std::fs::copy(database, folder.join("meshcore.db")).unwrap();
     std::fs::write(folder.join("config.json"), config).unwrap();
+    serve_what_is_there(folder)
+}
+
+fn serve_what_is_there(folder: &Path) -> (Process, u16) {
     let process = Process::start(
         corescope()
             .args(["serve", "--listen", "127.0.0.1:0", "--at", "2026-06-07T12:00:00Z", "--data"])
@@ -205,6 +234,136 @@ fn a_small_memory_gives_the_same_answers() {
         |port: u16| network::request("POST", port, "/api/packets/observations", "", &body).unwrap();
     assert_eq!(observations(part), observations(whole));
     assert_eq!(observations(recent), observations(whole));
+}
+
+/// Answers that are of the process or of its memory, not of the mesh; and one that is the file itself.
+const OWN: [&str; 10] = [
+    "/api/backup",
+    "/api/health",
+    "/api/healthz",
+    "/api/mqtt/status",
+    "/api/perf",
+    "/api/perf/io",
+    "/api/perf/sqlite",
+    "/api/perf/write-sources",
+    "/livez",
+    "/readyz",
+];
+/// Figures of `/api/stats` that are of memory, as in the original.
+const OF_MEMORY: [&str; 8] = [
+    "totalPackets",
+    "totalTransmissions",
+    "totalObservations",
+    "trackedMB",
+    "storeDataMB",
+    "processRSSMB",
+    "goHeapInuseMB",
+    "goSysMB",
+];
+
+/// Every GET route that answers something of the mesh, with real parameters.
+fn every_route(port: u16) -> Vec<String> {
+    let document: Value = serde_json::from_str(&network::get(port, "/api/spec").unwrap().1).unwrap();
+    let mut asked = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        if operations["get"].is_null()
+            || operations["get"]["x-planned"] == true
+            || OWN.contains(&path.as_str())
+        {
+            continue;
+        }
+        let hash = hash(2);
+        let names: &[&str] = match path.as_str() {
+            "/api/channels/{hash}/messages" => &["Public", "%23test", "%23old", "enc_AC", "nobody"],
+            "/api/traces/{hash}" => &[&hash],
+            "/api/packets/{id}" => &["2", "7999", "nothing"],
+            path if path.starts_with("/api/nodes/{pubkey}") => &[NODE, SILENT, RELAY, STRANGER, "cdcdcdcd"],
+            path if path.starts_with("/api/observers/{id}") => &["AA11", "DD44", "nobody"],
+            path => {
+                assert!(!path.contains('{'), "what stands for the parameter of {path}?");
+                &[""]
+            }
+        };
+        let queries: &[&str] = match path.as_str() {
+            "/api/channels" => {
+                &["", "includeEncrypted=true", "region=AMS&includeEncrypted=true", "region=old"]
+            }
+            "/api/channels/{hash}/messages" => &[
+                "",
+                "limit=5&offset=3",
+                "limit=40&offset=300",
+                "region=AMS&limit=30",
+                "region=OLD",
+                "region=nowhere",
+                "offset=18446744073709551615",
+            ],
+            "/api/nodes" => &["", "region=OLD", "region=AMS&limit=2", "sortBy=name&offset=1"],
+            "/api/nodes/bulk-health" => &["", "region=OLD", "region=AMS&limit=2", "region=nowhere"],
+            "/api/nodes/search" => &["q=n", "q=cd"],
+            "/api/nodes/resolve" => &["name=n", "prefix=cd"],
+            "/api/scope-stats" => &["window=1h", "window=24h", "window=7d"],
+            "/api/packets" => &["", "offset=18446744073709551615", "groupByHash=true&limit=4000"],
+            "/api/packets/timestamps" => &["since=2026-06-01T00:00:00Z"],
+            "/api/observers/metrics/summary" => &["window=7d"],
+            "/api/v2/ledger" => &["since=2026-06-01T00:00:00Z&until=2026-06-02T00:00:00Z"],
+            _ => &["", "region=AMS"],
+        };
+        for name in names {
+            let from = path.find('{').unwrap_or(path.len());
+            let to = path.find('}').map_or(path.len(), |at| at + 1);
+            let route = format!("{}{name}{}", &path[..from], &path[to..]);
+            asked.extend(queries.iter().map(|query| format!("{route}?{query}")));
+        }
+    }
+    asked
+}
+
+#[test]
+fn every_route_answers_the_same_whatever_memory_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("made.db");
+    database(&path);
+    let (_all, whole) = serve(&path, &dir.path().join("whole"), "{}");
+    let small = r#"{"packetStore": {"maxMemoryMB": 1}}"#;
+    let (_some, part) = serve(&path, &dir.path().join("part"), small);
+    let hours = r#"{"packetStore": {"retentionHours": 5}}"#;
+    let (_newest, recent) = serve(&path, &dir.path().join("recent"), hours);
+    let folder = dir.path().join("again");
+    let (mut first, _) = serve(&path, &folder, small);
+    assert_eq!(first.stop(), Some(0));
+    assert!(folder.join("corescope.snapshot").exists());
+    let (_second, again) = serve_what_is_there(&folder);
+    let told = |port: u16, route: &str| {
+        let (status, body) = network::get(port, route).unwrap();
+        let mut body: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
+        if route.starts_with("/api/stats") {
+            let figures = body.as_object_mut().unwrap();
+            for name in OF_MEMORY {
+                figures.remove(name).unwrap();
+            }
+        }
+        (status, body)
+    };
+    let asked = every_route(whole);
+    assert!(asked.len() > 100, "only {} questions", asked.len());
+    let mut differ = Vec::new();
+    for route in &asked {
+        let expected = told(whole, route);
+        for (port, which) in [(part, "ceiling"), (recent, "retention"), (again, "ceiling, restarted")] {
+            let found = told(port, route);
+            if found != expected {
+                let start = |(status, body): &(u16, Value)| format!("{status} {body:.400}");
+                differ.push(format!("{route} ({which})\n  {}\n  {}", start(&found), start(&expected)));
+            }
+        }
+    }
+    assert!(differ.is_empty(), "{} of {}:\n{}", differ.len(), asked.len() * 3, differ.join("\n"));
+    // What is compared is something.
+    let count = |route: &str, list: &str| told(part, route).1[list].as_array().unwrap().len();
+    assert_eq!(count("/api/channels/%23old/messages?limit=500", "messages"), 41);
+    assert_eq!(count(&format!("/api/nodes/{SILENT}"), "recentAdverts"), 20);
+    assert_eq!(told(part, &format!("/api/nodes/{RELAY}/health")).1["stats"]["totalPackets"], 1055);
+    assert!(told(part, "/api/stats").1["packetsLast24h"].as_i64().unwrap() > 1000);
 }
 
 #[test]

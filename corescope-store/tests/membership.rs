@@ -91,7 +91,8 @@ fn hops_count_however_the_path_is_spelled_and_the_row_is_kept() {
     append.observation(&observation(3, 3, r#"[ "AA11" ]"#, None));
     append.observation(&observation(4, 4, r#"["aa11"]"#, Some("[null]"))); // looked at, and left open
     append.publish();
-    let heard = || store.snapshot().heard_of(&[HILL], Want { since: 0, hops: true })[0].transmissions;
+    let heard =
+        || store.snapshot().heard_of(&[HILL], Want { hops: true, ..Want::default() })[0].transmissions;
     assert_eq!((of(&store, HILL), heard()), (vec![3, 2, 1], 3));
     store.pack();
     assert_eq!((of(&store, HILL), heard()), (vec![3, 2, 1], 3));
@@ -105,7 +106,7 @@ fn a_node_that_is_asked_for_twice_is_told_twice() {
     append.publish();
     let upper = HILL.to_ascii_uppercase();
     for _ in 0..2 {
-        let heard = store.snapshot().heard_of(&[HILL, VALLEY, &upper], Want { since: 0, hops: false });
+        let heard = store.snapshot().heard_of(&[HILL, VALLEY, &upper], Want::default());
         assert_eq!(heard.iter().map(|h| h.transmissions).collect::<Vec<_>>(), [1, 0, 1]);
         store.pack();
     }
@@ -230,7 +231,7 @@ fn sums_over_columns_are_those_over_rows() {
         let found: Vec<i64> = snapshot.query(&query).rows.iter().rev().map(|row| row.id()).collect();
         assert!(found == rows, "{} and {} packets of {key}", found.len(), rows.len());
     }
-    let sums = snapshot.heard_of(&keys, Want { since, hops: true });
+    let sums = snapshot.heard_of(&keys, Want { since, hops: true, ids: 5, everyone: true });
     assert_eq!(sums.len(), keys.len());
     for (key, sum) in keys.into_iter().zip(sums) {
         let observers =
@@ -244,8 +245,13 @@ fn sums_over_columns_are_those_over_rows() {
             observers.collect(),
         );
         assert_eq!(got, figures_by_row(&snapshot, key, since), "{key}");
+        let rows: Vec<_> = snapshot.transmissions().rev().filter(|row| takes_part(row, key)).collect();
+        assert_eq!(sum.ids, rows.iter().take(5).map(|row| row.id()).collect::<Vec<_>>(), "{key}");
+        let everyone: std::collections::BTreeSet<i64> =
+            rows.iter().flat_map(|row| row.observations()).filter_map(|o| o.observer()).collect();
+        assert!(everyone.iter().eq(&sum.everyone), "{key}");
     }
-    assert!(snapshot.heard_of(&[HILL], Want { since, hops: false })[0].transmissions > 1000);
+    assert!(snapshot.heard_of(&[HILL], Want { since, ..Want::default() })[0].transmissions > 1000);
     let first = snapshot.transmissions().map(|row| row.first_seen_unix()).min();
     assert_eq!(snapshot.oldest().map(|row| row.first_seen_unix()), first);
 }

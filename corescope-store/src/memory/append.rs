@@ -205,6 +205,7 @@ impl<'s> Append<'s> {
         let gone = match self.seat(id) {
             Seat::BelowFloor => {
                 self.next.outside.changes += 1;
+                self.next.outside.edits += 1;
                 return false;
             }
             Seat::Free(_) => return false,
@@ -227,7 +228,11 @@ impl<'s> Append<'s> {
     /// Removes an observation. True when it was there.
     pub fn remove_observation(&mut self, transmission: i64, id: i64) -> bool {
         let gone = match self.seat(transmission) {
-            Seat::BelowFloor | Seat::Free(_) => false,
+            Seat::BelowFloor => {
+                self.next.outside.edits += 1;
+                false
+            }
+            Seat::Free(_) => false,
             Seat::Recent(at) => {
                 self.touch(transmission, |next| next.recent.rows.get(at).cloned());
                 self.next.recent.edit(at, |t| t.remove(id))

@@ -31,15 +31,55 @@ pub struct Heard {
     pub hops: Mean,
     /// Who heard the display observations, in no particular order.
     pub observers: Vec<HeardBy>,
+    /// The highest ids of the transmissions, descending, as many as were [wanted](Want::ids).
+    pub ids: Vec<i64>,
+    /// Rowids of all who heard any of the transmissions, ascending; where they were [wanted](Want::everyone).
+    pub everyone: Vec<i64>,
+}
+
+impl Heard {
+    /// Adds what was heard in other transmissions; of the ids so many stay.
+    pub(crate) fn add(&mut self, other: &Self, ids: usize) {
+        self.transmissions += other.transmissions;
+        self.observations += other.observations;
+        self.lately += other.lately;
+        self.newest = self.newest.max(other.newest);
+        self.snr.add_all(other.snr);
+        self.hops.add_all(other.hops);
+        for by in &other.observers {
+            match self.observers.iter_mut().find(|mine| mine.observer == by.observer) {
+                Some(mine) => {
+                    mine.transmissions += by.transmissions;
+                    mine.snr.add_all(by.snr);
+                    mine.rssi.add_all(by.rssi);
+                }
+                None => self.observers.push(*by),
+            }
+        }
+        self.ids.extend(&other.ids);
+        self.keep_ids(ids);
+        self.everyone.extend(&other.everyone);
+        self.everyone.sort_unstable();
+        self.everyone.dedup();
+    }
+
+    fn keep_ids(&mut self, most: usize) {
+        self.ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+        self.ids.truncate(most);
+    }
 }
 
 /// What to sum up beside what costs nothing more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Want {
     /// Unix seconds, for [`Heard::lately`].
     pub since: i64,
     /// Whether to fill [`Heard::hops`]: paths lie far from the other columns.
     pub hops: bool,
+    /// How many ids [`Heard::ids`] gets.
+    pub ids: usize,
+    /// Whether to fill [`Heard::everyone`].
+    pub everyone: bool,
 }
 
 /// What one observer heard of a node.
@@ -70,6 +110,11 @@ impl Mean {
         }
     }
 
+    fn add_all(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+
     /// The mean; `None` without a value.
     pub fn get(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum / self.count as f64)
@@ -77,6 +122,11 @@ impl Mean {
 }
 
 impl Snapshot {
+    /// Codes of the hops that stand for this node (lower-case key) and for no other relay.
+    pub(crate) fn certain_hops(&self, key: &str) -> impl Iterator<Item = u32> {
+        certain_hops(key, self)
+    }
+
     /// What was heard of these nodes (public keys, any case), in their order.
     pub fn heard_of(&self, keys: &[&str], want: Want) -> Vec<Heard> {
         // Each once, however often it is asked for.
@@ -103,7 +153,7 @@ impl Snapshot {
         let in_full = self.parts.iter().flat_map(|part| part.changed());
         let in_full = in_full.chain(self.recent.rows.iter().map(|row| Transmission::from(&**row)));
         add_in_full(in_full, &asked, want, &mut places, &mut sums);
-        let heard: Vec<Heard> = sums.into_iter().map(|sum| sum.finish(&places)).collect();
+        let heard: Vec<Heard> = sums.into_iter().map(|sum| sum.finish(&places, want.ids)).collect();
         of_keys.into_iter().filter_map(|at| heard.get(at).cloned()).collect()
     }
 }
@@ -136,14 +186,22 @@ impl Places {
 struct Sum {
     heard: Heard,
     by_place: Vec<HeardBy>,
+    /// Whether the observer of each place heard anything.
+    anything: Vec<bool>,
 }
 
 impl Sum {
-    fn row(&mut self, first_seen: i64, id: i64, observations: usize, since: i64) {
+    fn row(&mut self, first_seen: i64, id: i64, observations: usize, want: Want) {
         let heard = &mut self.heard;
+        if want.ids > 0 {
+            heard.ids.push(id);
+            if heard.ids.len() > want.ids.saturating_mul(2) {
+                heard.keep_ids(want.ids);
+            }
+        }
         heard.transmissions += 1;
         heard.observations += observations as u64;
-        heard.lately += u64::from(first_seen >= since);
+        heard.lately += u64::from(first_seen >= want.since);
         heard.newest = heard.newest.max(Some((first_seen, id)));
     }
 
@@ -161,7 +219,20 @@ impl Sum {
         }
     }
 
-    fn finish(mut self, places: &Places) -> Heard {
+    fn heard_anything(&mut self, place: usize) {
+        if self.anything.len() <= place {
+            self.anything.resize(place + 1, false);
+        }
+        if let Some(heard) = self.anything.get_mut(place) {
+            *heard = true;
+        }
+    }
+
+    fn finish(mut self, places: &Places, ids: usize) -> Heard {
+        self.heard.keep_ids(ids);
+        let everyone = self.anything.iter().zip(&places.rowids).filter(|(heard, _)| **heard);
+        self.heard.everyone = everyone.map(|(_, rowid)| *rowid).collect();
+        self.heard.everyone.sort_unstable();
         let observers = self.by_place.into_iter().zip(&places.rowids);
         self.heard.observers = observers
             .filter(|(by, _)| by.transmissions > 0)
@@ -216,7 +287,11 @@ impl<'a> Columns<'a> {
     fn add(&self, row: usize, sum: &mut Sum) {
         let segment = self.segment;
         let observations = segment.observations(row).len();
-        sum.row(segment.first_seen_unix(row), segment.id(row), observations, self.want.since);
+        sum.row(segment.first_seen_unix(row), segment.id(row), observations, self.want);
+        if self.want.everyone {
+            let numbers = segment.observations(row).filter_map(|at| segment.observer_number(at));
+            numbers.filter_map(|n| self.places.get(n)).for_each(|place| sum.heard_anything(*place));
+        }
         let Some(at) = segment.display(row) else { return };
         let place = segment.observer_number(at).and_then(|n| self.places.get(n)).copied();
         let hops = if self.want.hops { segment.hop_count(at) } else { 0 };
@@ -257,7 +332,11 @@ fn add_in_full<'a>(
         let place = display.and_then(|o| o.observer()).map(|rowid| places.of(rowid));
         for at in &found {
             let Some(sum) = sums.get_mut(*at) else { continue };
-            sum.row(row.first_seen_unix(), row.id(), row.observation_count(), want.since);
+            sum.row(row.first_seen_unix(), row.id(), row.observation_count(), want);
+            if want.everyone {
+                let rowids = row.observations().filter_map(|o| o.observer());
+                rowids.for_each(|rowid| sum.heard_anything(places.of(rowid)));
+            }
             if let Some(display) = display {
                 let hops = if want.hops { display.hop_count() } else { 0 };
                 sum.shown(hops, display.snr(), display.rssi(), place);

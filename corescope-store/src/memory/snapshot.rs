@@ -46,6 +46,8 @@ pub(crate) struct Outside {
     pub(crate) epoch: u64,
     /// Grows whenever a transmission there is put, changed or removed, or leaves memory.
     pub(crate) changes: u64,
+    /// Grows whenever a row there, also an observation, is put, changed or removed; not when rows leave memory.
+    pub(crate) edits: u64,
     /// Newest reception of those that left memory; those in `late` may have later ones.
     pub(crate) latest: i64,
     /// Transmissions there that were heard again: id and newest reception. A few old packets that are heard again must
@@ -59,6 +61,7 @@ const MOST_LATE: usize = 1024;
 impl Outside {
     /// Notes a reception of a transmission outside memory.
     pub(crate) fn heard(&mut self, id: i64, at: i64) {
+        self.edits += 1;
         let late = Arc::make_mut(&mut self.late);
         let newest = late.entry(id).or_insert(at);
         *newest = at.max(*newest);
@@ -73,7 +76,7 @@ impl Outside {
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { epoch: 0, changes: 0, latest: i64::MIN, late: Arc::default() }
+        Self { epoch: 0, changes: 0, edits: 0, latest: i64::MIN, late: Arc::default() }
     }
 }
 

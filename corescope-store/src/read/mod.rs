@@ -1,9 +1,13 @@
 //! Reading rows of the database as the index store takes them.
 
+mod below;
 mod rows;
 mod tables;
 mod whole;
 
+pub(crate) use below::{
+    Below, each_below, is_heard_by, newest_of_range, newest_reception, receptions_by_observer,
+};
 pub(crate) use rows::{Columns, observation, transmission};
 pub(crate) use tables::exists;
 pub use tables::{edges, node, nodes, nodes_seen_since, observers};

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use follow::{Follower, Options, follow};
 pub use wake::Wake;
-pub use whole::{Answer, Judge, Whole, WholeError};
+pub use whole::{Answer, ChannelTally, Judge, Messages, Remembered, Whole, WholeError};
 
 /// A connection that can only read.
 fn open(path: &Path) -> rusqlite::Result<Connection> {

@@ -3,6 +3,11 @@
 use std::collections::HashMap;
 
 use corescope_store::memory::{Order, Query, Snapshot};
+use corescope_store::tail::WholeError;
+
+use super::moment::Moment;
+use super::rest::unanswered;
+use crate::{ApiError, AppState};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
@@ -21,7 +26,29 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// Counts what lies within the last day of `now` (unix seconds).
+    /// Counts what lies within the last day, in memory and outside.
+    pub(crate) async fn now(app: &AppState, moment: &Moment) -> Result<Self, ApiError> {
+        let mut counted = Self::of(&moment.data, moment.now);
+        if moment.data.lacks_rows() {
+            let (app, data, now) = (app.clone(), moment.data.clone(), moment.now);
+            let older = move |since| app.rest.whole.older_receptions(&data, since);
+            let counts = tokio::task::spawn_blocking(move || {
+                Ok::<_, WholeError>((older(now - DAY)?, older(now - HOUR)?))
+            });
+            let (day, hour) =
+                counts.await.map_err(|error| ApiError::internal("activity", &error))?.map_err(unanswered)?;
+            counted.last_day += day.values().sum::<u64>();
+            for (observer, count) in hour {
+                counted.last_hour += count;
+                if let Some(observer) = observer {
+                    *counted.by_observer.entry(observer).or_default() += count;
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Counts what lies within the last day of `now` (unix seconds) in memory.
     pub(crate) fn of(data: &Snapshot, now: i64) -> Self {
         let (hour, day) = (now - HOUR, now - DAY);
         // The counters know the day by the second, unless the clock stands far before the newest reception.

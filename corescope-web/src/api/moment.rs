@@ -116,6 +116,14 @@ impl Region {
         }
     }
 
+    /// Rowids of the observers there; `None` for everything.
+    pub(crate) fn rowids(&self) -> Option<&[i64]> {
+        match self {
+            Self::Any => None,
+            Self::Only { rowids, .. } => Some(rowids),
+        }
+    }
+
     /// Whether any of these observers (rowids) lies in the region.
     pub(crate) fn holds_any(&self, observers: &[i64]) -> bool {
         match self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corescope_core::config::Paths;
 use corescope_store::lookup::{self, Reader};
-use corescope_store::tail::Whole;
+use corescope_store::tail::{Whole, WholeError};
 
 use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
@@ -75,7 +75,7 @@ async fn keep_adverts(app: &AppState) {
         let looked = tokio::task::spawn_blocking(move || {
             let data = app.store.snapshot();
             if data.loading().usable {
-                app.rest.adverts.get(&data, app.clock.now());
+                app.rest.adverts.get(&app.rest.whole, &data, app.clock.now());
             }
         });
         if looked.await.is_err() {
@@ -99,6 +99,14 @@ pub(crate) async fn ask<T: Send + 'static>(
         .await
         .map_err(|error| ApiError::internal("database", &error))?
         .map_err(|error| ApiError::internal("database", &error))
+}
+
+/// What a request is told whose rows outside memory could not be read.
+pub(crate) fn unanswered(error: impl Into<WholeError>) -> ApiError {
+    match error.into() {
+        error @ WholeError::Busy => ApiError::unavailable(error.to_string(), 2),
+        error => ApiError::internal("rows outside memory", &error),
+    }
 }
 
 /// What the database said last to a question: figures for operators are told while it is away too.

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::rfc3339;
+use corescope_store::lookup::LookupError;
+use corescope_store::memory::Transmission;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::moment::Moment;
+use super::rest::unanswered;
 use crate::query::Params;
-use crate::{ApiError, AppState, json};
+use crate::{ApiError, App, AppState, json};
 
 /// Scoped and unscoped traffic of a window.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,15 +79,31 @@ pub(crate) async fn scope_stats(
         Some(_) => return Err(ApiError::bad_request("window must be 1h, 24h, or 7d").code("bad_window")),
     };
     let moment = app.moment();
-    Ok(json::response(&count(&moment, window, seconds, step)))
+    let stats = if moment.data.lacks_rows() {
+        tokio::task::spawn_blocking(move || count(&app, &moment, window, seconds, step))
+            .await
+            .map_err(|error| ApiError::internal("scopes", &error))?
+    } else {
+        count(&app, &moment, window, seconds, step)
+    };
+    Ok(json::response(&stats.map_err(unanswered)?))
 }
 
-fn count(moment: &Moment, window: &'static str, seconds: i64, step: i64) -> ScopeStats {
+fn count(
+    app: &App,
+    moment: &Moment,
+    window: &'static str,
+    seconds: i64,
+    step: i64,
+) -> Result<ScopeStats, LookupError> {
     let since = moment.now - seconds;
     let mut summary = ScopeSummary::default();
-    let mut regions: HashMap<&str, u64> = HashMap::new();
+    let mut regions: HashMap<String, u64> = HashMap::new();
     let mut series: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    for packet in moment.data.transmissions().filter(|t| t.first_seen_unix() >= since) {
+    let mut add = |packet: &Transmission<'_>| {
+        if packet.first_seen_unix() < since {
+            return;
+        }
         match packet.route_type() {
             Some(0 | 3) => {
                 summary.transport_total += 1;
@@ -100,7 +119,10 @@ fn count(moment: &Moment, window: &'static str, seconds: i64, step: i64) -> Scop
                         if name.is_empty() {
                             summary.unknown_scope += 1;
                         } else {
-                            *regions.entry(name).or_default() += 1;
+                            match regions.get_mut(name) {
+                                Some(count) => *count += 1,
+                                None => drop(regions.insert(name.to_owned(), 1)),
+                            }
                         }
                     }
                 }
@@ -108,13 +130,15 @@ fn count(moment: &Moment, window: &'static str, seconds: i64, step: i64) -> Scop
             Some(1 | 2) => summary.unscoped += 1,
             _ => {}
         }
-    }
+    };
+    moment.data.transmissions().for_each(|packet| add(&packet));
+    app.rest.whole.older_since(&moment.data, since, &mut add)?;
     let mut by_region: Vec<RegionCount> =
-        regions.into_iter().map(|(name, count)| RegionCount { name: name.to_owned(), count }).collect();
+        regions.into_iter().map(|(name, count)| RegionCount { name, count }).collect();
     by_region.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
     let time_series = series
         .into_iter()
         .map(|(t, (scoped, unscoped))| ScopePoint { t: rfc3339(t), scoped, unscoped })
         .collect();
-    ScopeStats { window, summary, by_region, time_series }
+    Ok(ScopeStats { window, summary, by_region, time_series })
 }

@@ -6,6 +6,8 @@
 //! left reads everything, packed chunk by chunk like a load: nothing of it is kept, and no more than one chunk is held.
 
 mod known;
+mod older;
+mod remembered;
 mod scan;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use self::known::Known;
+pub use self::older::{ChannelTally, Messages};
+pub use self::remembered::Remembered;
 use self::scan::Found;
 use crate::lookup::{LookupError, Reader};
 use crate::memory::{Cursor, Order, OwnedTransmission, Query, Snapshot, Transmission};
@@ -85,6 +89,7 @@ pub type Judge<'j> = &'j dyn Fn(&Transmission<'_>) -> bool;
 pub struct Whole {
     reader: Arc<Reader>,
     known: Mutex<Known>,
+    kept: older::Kept,
     /// Held while everything is read: one at a time.
     turn: Mutex<()>,
     waiting: AtomicUsize,
@@ -93,7 +98,13 @@ pub struct Whole {
 impl Whole {
     /// For the database that this reader reads.
     pub fn new(reader: Arc<Reader>) -> Self {
-        Self { reader, known: Mutex::default(), turn: Mutex::default(), waiting: AtomicUsize::new(0) }
+        Self {
+            reader,
+            known: Mutex::default(),
+            kept: older::Kept::default(),
+            turn: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     /// Answers a query; with a judge, only rows that it lets pass count.

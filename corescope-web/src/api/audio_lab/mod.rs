@@ -4,17 +4,20 @@ mod order;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use corescope_store::memory::Transmission;
+use corescope_store::memory::{OwnedTransmission, Transmission};
+use corescope_store::tail::WholeError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::moment::Moment;
 use crate::api::packets::View;
+use crate::api::rest::unanswered;
 use crate::server::Hot;
-use crate::{ApiError, AppState, json};
+use crate::{ApiError, App, AppState, json};
 
 /// Packets per type.
 const PER_TYPE: usize = 8;
@@ -53,9 +56,10 @@ pub struct AudioPacket<'a> {
 pub(crate) async fn buckets(State(app): State<AppState>) -> Result<Response, ApiError> {
     let version = app.version();
     let moment = app.moment();
-    let body = tokio::task::spawn_blocking(move || json::to_vec(&AudioLab { buckets: sample(&moment) }))
+    let body = tokio::task::spawn_blocking(move || sample(&app, &moment))
         .await
-        .map_err(|error| ApiError::internal("audio lab", &error))?;
+        .map_err(|error| ApiError::internal("audio lab", &error))?
+        .map_err(unanswered)?;
     let mut response = json::response_of(body);
     response.extensions_mut().insert(Hot::until_change(version));
     Ok(response)
@@ -90,28 +94,34 @@ struct Sized {
     id: i64,
 }
 
-fn sample(moment: &Moment) -> BTreeMap<String, Vec<AudioPacket<'_>>> {
+fn sample(app: &App, moment: &Moment) -> Result<Vec<u8>, WholeError> {
     let mut sizes: BTreeMap<&str, Vec<Sized>> = BTreeMap::new();
-    for packet in moment.data.transmissions() {
+    let mut add = |packet: &Transmission<'_>| {
         if packet.raw().is_empty() {
-            continue;
+            return;
         }
-        if let Some(name) = type_name(&packet) {
+        if let Some(name) = type_name(packet) {
             let (len, first_seen, id) = (packet.raw().len(), packet.first_seen_unix(), packet.id());
             sizes.entry(name).or_default().push(Sized { len, first_seen, id });
         }
+    };
+    let whole = &app.rest.whole;
+    whole.older(&moment.data, &mut add)?;
+    moment.data.transmissions().for_each(|packet| add(&packet));
+    let mut chosen: BTreeMap<&str, Vec<Arc<OwnedTransmission>>> = BTreeMap::new();
+    for (name, mut all) in sizes {
+        // By id already, and so nearly by time: the stable sort makes use of that.
+        all.sort_by_key(|p| (p.first_seen, p.id));
+        order::sort_by_size(&mut all, |p| p.len);
+        for id in spread(all.len(), PER_TYPE).filter_map(|at| all.get(at)).map(|p| p.id) {
+            chosen.entry(name).or_default().extend(whole.by_id(&moment.data, id)?);
+        }
     }
     let view = View { snapshot: &moment.data, veil: &moment.veil };
-    sizes
-        .into_iter()
-        .map(|(name, mut all)| {
-            // By id already, and so nearly by time: the stable sort makes use of that.
-            all.sort_by_key(|p| (p.first_seen, p.id));
-            order::sort_by_size(&mut all, |p| p.len);
-            let chosen = spread(all.len(), PER_TYPE).filter_map(|at| moment.data.by_id(all.get(at)?.id));
-            (name.to_owned(), chosen.map(|packet| shown(view, packet)).collect())
-        })
-        .collect()
+    let buckets = chosen.iter().map(|(name, packets)| {
+        ((*name).to_owned(), packets.iter().map(|packet| shown(view, (&**packet).into())).collect())
+    });
+    Ok(json::to_vec(&AudioLab { buckets: buckets.collect() }))
 }
 
 /// `count` positions of a list, evenly spread, first and last included.

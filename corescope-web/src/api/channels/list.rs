@@ -1,19 +1,22 @@
 //! `GET /api/channels`: channels with messages, and how busy they are.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use corescope_store::memory::{Query, Transmission};
+use corescope_store::memory::{OwnedTransmission, Query, Transmission};
+use corescope_store::tail::ChannelTally;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::message::Decoded;
 use crate::api::moment::{Moment, Region};
+use crate::api::rest::unanswered;
 use crate::query::Params;
 use crate::server::Hot;
-use crate::{ApiError, AppState, json};
+use crate::{ApiError, App, AppState, json};
 
 /// Payload type of group text.
 pub(super) const GROUP_TEXT: i64 = 5;
@@ -61,7 +64,7 @@ pub(crate) async fn list(
     let moment = app.moment();
     let body = tokio::task::spawn_blocking(move || {
         let params = Params::parse(query.as_deref())?;
-        Ok(json::to_vec(&ChannelList { channels: channels(&moment, &params) }))
+        write(&app, &moment, &params)
     })
     .await
     .map_err(|error| ApiError::internal("channels", &error))??;
@@ -70,12 +73,10 @@ pub(crate) async fn list(
     Ok(response)
 }
 
-struct Busy<'a> {
-    count: u64,
-    newest: Transmission<'a>,
-}
+/// Messages per channel, in memory and outside.
+type Tallies<'a> = HashMap<&'a str, ChannelTally>;
 
-fn channels<'m>(moment: &'m Moment, params: &Params<'_>) -> Vec<Channel<'m>> {
+fn write(app: &App, moment: &Moment, params: &Params<'_>) -> Result<Vec<u8>, ApiError> {
     let region = moment.region(params);
     let with_encrypted = params.flag("includeEncrypted");
     let query = Query {
@@ -84,59 +85,88 @@ fn channels<'m>(moment: &'m Moment, params: &Params<'_>) -> Vec<Channel<'m>> {
         limit: usize::MAX,
         ..Query::default()
     };
-    let by_channel = gather(moment.data.query(&query).rows);
+    let whole = &app.rest.whole;
+    let older = whole.older_channels(&moment.data, region.rowids()).map_err(unanswered)?;
+    let mut there = gather(moment.data.query(&query).rows, &older);
+    there.retain(
+        |name, _| {
+            if name.starts_with(ENCRYPTED) { with_encrypted } else { moment.veil.shows_channel(name) }
+        },
+    );
     // What was said last is the same in every region, so that a list by region shows the same last message.
+    let older_everywhere = match region {
+        Region::Any => Arc::default(),
+        Region::Only { .. } => whole.older_channels(&moment.data, None).map_err(unanswered)?,
+    };
     let everywhere = match region {
         Region::Any => HashMap::new(),
-        Region::Only { .. } => gather(moment.data.query(&Query { regions: None, ..query }).rows),
+        Region::Only { .. } => {
+            gather(moment.data.query(&Query { regions: None, ..query }).rows, &older_everywhere)
+        }
     };
-    let mut out: Vec<Channel<'m>> =
-        by_channel
-            .into_iter()
-            .filter(|(name, _)| {
-                if name.starts_with(ENCRYPTED) { with_encrypted } else { moment.veil.shows_channel(name) }
-            })
-            .map(|(hash, busy)| channel(moment, hash, &busy, &everywhere.get(hash).unwrap_or(&busy).newest))
-            .collect();
-    out.sort_unstable_by(|a, b| {
+    let said = |name: &str, tally: &ChannelTally| everywhere.get(name).unwrap_or(tally).newest.1;
+    let mut outside: BTreeMap<i64, Arc<OwnedTransmission>> = BTreeMap::new();
+    for (name, tally) in &there {
+        for id in [tally.newest.1, said(name, tally)] {
+            if moment.data.by_id(id).is_none()
+                && let Some(row) = whole.by_id(&moment.data, id).map_err(unanswered)?
+            {
+                outside.insert(id, row);
+            }
+        }
+    }
+    let row = |id: i64| moment.data.by_id(id).or_else(|| outside.get(&id).map(|row| (&**row).into()));
+    let mut channels: Vec<Channel<'_>> = there
+        .iter()
+        .map(|(hash, tally)| {
+            channel(moment, hash, tally.messages, row(tally.newest.1), row(said(hash, tally)))
+        })
+        .collect();
+    channels.sort_unstable_by(|a, b| {
         a.encrypted
             .cmp(&b.encrypted)
             .then_with(|| b.last_activity.cmp(&a.last_activity))
             .then_with(|| a.hash.cmp(b.hash))
     });
-    out
+    Ok(json::to_vec(&ChannelList { channels }))
 }
 
-/// Messages per channel, and the newest of each.
-fn gather(rows: Vec<Transmission<'_>>) -> HashMap<&str, Busy<'_>> {
-    let mut by_channel: HashMap<&str, Busy<'_>> = HashMap::new();
-    for row in rows {
-        let Some(channel) = row.channel_hash().filter(|c| !c.is_empty()) else { continue };
-        let key = |t: &Transmission<'_>| (t.first_seen_unix(), t.id());
+/// Messages per channel, and the newest of each: of rows in memory, and outside.
+fn gather<'a>(rows: Vec<Transmission<'a>>, older: &'a BTreeMap<String, ChannelTally>) -> Tallies<'a> {
+    let here = rows.iter().filter_map(|row| {
+        let name = row.channel_hash().filter(|name| !name.is_empty())?;
+        Some((name, ChannelTally { messages: 1, newest: (row.first_seen_unix(), row.id()) }))
+    });
+    let mut by_channel = Tallies::new();
+    for (name, more) in here.chain(older.iter().map(|(name, tally)| (name.as_str(), *tally))) {
         by_channel
-            .entry(channel)
-            .and_modify(|busy| {
-                busy.count += 1;
-                if key(&row) > key(&busy.newest) {
-                    busy.newest = row;
-                }
+            .entry(name)
+            .and_modify(|tally| {
+                tally.messages += more.messages;
+                tally.newest = tally.newest.max(more.newest);
             })
-            .or_insert(Busy { count: 1, newest: row });
+            .or_insert(more);
     }
     by_channel
 }
 
-fn channel<'m>(moment: &Moment, hash: &'m str, busy: &Busy<'m>, said: &Transmission<'m>) -> Channel<'m> {
+fn channel<'m>(
+    moment: &Moment,
+    hash: &'m str,
+    message_count: u64,
+    newest: Option<Transmission<'m>>,
+    said: Option<Transmission<'m>>,
+) -> Channel<'m> {
     let encrypted = hash.strip_prefix(ENCRYPTED);
-    let decoded = if encrypted.is_none() { Decoded::of(said, moment) } else { None };
+    let decoded = said.filter(|_| encrypted.is_none()).and_then(|said| Decoded::of(&said, moment));
     let message = decoded.map(|d| d.split());
     Channel {
         hash,
         name: encrypted.map_or(Cow::Borrowed(hash), |hex| Cow::Owned(format!("Encrypted (0x{hex})"))),
         last_message: message.as_ref().map(|m| m.text.clone()).filter(|t| !t.is_empty()),
         last_sender: message.map(|m| m.sender).filter(|s| !s.is_empty()),
-        message_count: busy.count,
-        last_activity: Some(busy.newest.first_seen()),
+        message_count,
+        last_activity: newest.map(|row| row.first_seen()),
         encrypted: encrypted.is_some(),
     }
 }

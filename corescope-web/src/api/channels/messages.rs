@@ -3,20 +3,22 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::rfc3339;
-use corescope_store::memory::{Observation, Query, Transmission};
+use corescope_store::memory::{Observation, OwnedTransmission, Query, Transmission};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::ENCRYPTED;
 use super::message::Decoded;
 use crate::api::moment::Moment;
+use crate::api::rest::unanswered;
 use crate::query::Params;
 use crate::server::Hot;
-use crate::{ApiError, AppState, json};
+use crate::{ApiError, App, AppState, json};
 
 const DEFAULT_LIMIT: usize = 100;
 
@@ -80,7 +82,7 @@ pub(crate) async fn messages(
     let moment = app.moment();
     let body = tokio::task::spawn_blocking(move || {
         let params = Params::parse(query.as_deref())?;
-        Ok(json::to_vec(&page(&moment, &channel, &params)))
+        write(&app, &moment, &channel, &params)
     })
     .await
     .map_err(|error| ApiError::internal("channel messages", &error))??;
@@ -89,49 +91,61 @@ pub(crate) async fn messages(
     Ok(response)
 }
 
-fn page<'m>(moment: &'m Moment, channel: &str, params: &Params<'_>) -> ChannelMessages<'m> {
+fn write(app: &App, moment: &Moment, channel: &str, params: &Params<'_>) -> Result<Vec<u8>, ApiError> {
     let limit = params.limit("limit", DEFAULT_LIMIT, moment.config.list_limits.channel_messages as usize);
     let offset = usize::try_from(params.int("offset", 0)).unwrap_or(0);
     if !channel.starts_with(ENCRYPTED) && !moment.veil.shows_channel(channel) {
-        return ChannelMessages { messages: Vec::new(), total: 0 };
+        return Ok(json::to_vec(&ChannelMessages { messages: Vec::new(), total: 0 }));
     }
     // the built-in channel is stored as `Public`, and was called `public` once
     let channel = if channel == "public" { "Public" } else { channel };
+    let region = moment.region(params);
     let query = Query {
         channel: Some(channel.to_owned()),
         with_damaged: true,
-        regions: moment.region(params).codes(),
+        regions: region.codes(),
         limit: usize::MAX,
         ..Query::default()
     };
+    let count = offset.saturating_add(limit);
     let rows = moment.data.query(&query).rows;
-    let total = rows.len() as u64;
-    let newest = newest(rows, offset.saturating_add(limit));
-    let mut messages: Vec<_> =
-        newest.into_iter().skip(offset).take(limit).filter_map(|row| message(moment, row)).collect();
+    let whole = &app.rest.whole;
+    let older = whole.older_messages(&moment.data, channel, region.rowids(), count).map_err(unanswered)?;
+    let total = rows.len() as u64 + older.total;
+    let mut order = newest(rows, count);
+    order.extend(older.newest.iter().copied());
+    order.sort_unstable_by_key(|place| Reverse(*place));
+    let mut outside: Vec<Arc<OwnedTransmission>> = Vec::new();
+    let page: Vec<i64> = order.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();
+    for id in page.iter().filter(|id| moment.data.by_id(**id).is_none()) {
+        outside.extend(whole.by_id(&moment.data, *id).map_err(unanswered)?);
+    }
+    let row = |id: &i64| {
+        let read = || outside.iter().map(|row| Transmission::from(&**row)).find(|row| row.id() == *id);
+        moment.data.by_id(*id).or_else(read)
+    };
+    let mut messages: Vec<_> = page.iter().filter_map(row).filter_map(|row| message(moment, row)).collect();
     messages.reverse();
-    ChannelMessages { messages, total }
+    Ok(json::to_vec(&ChannelMessages { messages, total }))
 }
 
-/// The `count` rows with the newest receptions, newest first. Receptions are looked at only of rows that may be
-/// among them: `latest` is never before the newest reception.
-fn newest(mut rows: Vec<Transmission<'_>>, count: usize) -> Vec<Transmission<'_>> {
+/// Newest reception and id of the `count` rows with the newest receptions, in no particular order. Receptions are looked
+/// at only of rows that may be among them: `latest` is never before the newest reception.
+fn newest(mut rows: Vec<Transmission<'_>>, count: usize) -> Vec<(i64, i64)> {
     rows.retain(|row| row.observation_count() > 0);
     rows.sort_unstable_by_key(|row| Reverse((row.latest(), row.id())));
-    let mut best: BinaryHeap<Reverse<(i64, i64, usize)>> = BinaryHeap::new();
-    for (at, row) in rows.iter().enumerate() {
-        if best.len() >= count && best.peek().is_none_or(|Reverse((worst, ..))| row.latest() < *worst) {
+    let mut best: BinaryHeap<Reverse<(i64, i64)>> = BinaryHeap::new();
+    for row in &rows {
+        if best.len() >= count && best.peek().is_none_or(|Reverse((worst, _))| row.latest() < *worst) {
             break;
         }
         let heard = row.observations().map(|o| o.timestamp()).max().unwrap_or(i64::MIN);
-        best.push(Reverse((heard, row.id(), at)));
+        best.push(Reverse((heard, row.id())));
         if best.len() > count {
             best.pop();
         }
     }
-    let mut order = best.into_vec();
-    order.sort_unstable(); // of reversed keys: newest first
-    order.into_iter().filter_map(|Reverse((_, _, at))| rows.get(at).copied()).collect()
+    best.into_iter().map(|Reverse(place)| place).collect()
 }
 
 fn message<'m>(moment: &'m Moment, row: Transmission<'m>) -> Option<ChannelMessage<'m>> {

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use corescope_store::memory::{Snapshot, Transmission};
+use corescope_store::tail::{Remembered, Whole, WholeError};
+
+use crate::api::moment::Moment;
+use crate::{ApiError, AppState};
 
 const WEEK: i64 = 7 * 86_400;
 const ADVERT: i64 = 4;
@@ -66,41 +70,78 @@ impl Adverts {
         self.by_key.get(key)
     }
 
-    /// How many nodes have adverts in memory.
+    /// How many nodes have adverts.
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }
 
-    /// Looks at every advert in memory. `now` in unix seconds.
-    pub(crate) fn scan(data: &Snapshot, now: i64) -> Self {
-        let mut by_key: HashMap<String, (Vec<(i64, i64, u8)>, AdvertFacts)> = HashMap::new();
-        for advert in data.transmissions().filter(|t| t.payload_type() == Some(ADVERT)) {
-            let Some(key) = advert.from_pubkey().filter(|key| !key.is_empty()) else { continue };
-            if !by_key.contains_key(&*key) {
-                by_key.insert(key.clone().into_owned(), Default::default());
-            }
-            let Some((sizes, facts)) = by_key.get_mut(&*key) else { continue };
-            facts.observers.extend(advert.observations().filter_map(|o| o.observer()));
-            if advert.first_seen_unix() < now - WEEK {
-                continue;
-            }
-            if let Some(size) = hash_size(&advert) {
-                sizes.push((advert.first_seen_unix(), advert.id(), size));
-                facts.flood_adverts_7d += u64::from(advert.route_type() == Some(FLOOD));
-            }
+    /// From adverts that were seen. `now` in unix seconds.
+    fn of(seen: Seen, now: i64) -> Self {
+        let by_key = seen.by_key.into_iter().map(|(key, mut of_node)| {
+            of_node.settle();
+            of_node.sizes.retain(|advert| advert.first_seen >= now - WEEK);
+            let sizes: Vec<u8> = of_node.sizes.iter().map(|advert| advert.size).collect();
+            let facts = AdvertFacts {
+                observers: of_node.observers,
+                sizes: HashSizes::of(&sizes),
+                flood_adverts_7d: of_node.sizes.iter().filter(|advert| advert.is_flood).count() as u64,
+            };
+            (key, facts)
+        });
+        Self { by_key: by_key.collect() }
+    }
+}
+
+/// Adverts that were looked at, by sender.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    by_key: HashMap<String, SeenOf>,
+}
+
+/// Adverts of one node.
+#[derive(Clone, Debug, Default)]
+struct SeenOf {
+    observers: Vec<i64>,
+    /// Those of the last week that say the size.
+    sizes: Vec<SeenSize>,
+}
+
+/// The size in one advert. They are ordered by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SeenSize {
+    first_seen: i64,
+    id: i64,
+    size: u8,
+    is_flood: bool,
+}
+
+impl Seen {
+    /// Looks at a packet. `now` in unix seconds.
+    fn look(&mut self, advert: &Transmission<'_>, now: i64) {
+        if advert.payload_type() != Some(ADVERT) {
+            return;
         }
-        let by_key = by_key
-            .into_iter()
-            .map(|(key, (mut sizes, mut facts))| {
-                facts.observers.sort_unstable();
-                facts.observers.dedup();
-                sizes.sort_unstable();
-                let sizes: Vec<u8> = sizes.into_iter().map(|(_, _, size)| size).collect();
-                facts.sizes = HashSizes::of(&sizes);
-                (key, facts)
-            })
-            .collect();
-        Self { by_key }
+        let Some(key) = advert.from_pubkey().filter(|key| !key.is_empty()) else { return };
+        if !self.by_key.contains_key(&*key) {
+            self.by_key.insert(key.clone().into_owned(), SeenOf::default());
+        }
+        let Some(of_node) = self.by_key.get_mut(&*key) else { return };
+        of_node.observers.extend(advert.observations().filter_map(|o| o.observer()));
+        let (first_seen, id) = (advert.first_seen_unix(), advert.id());
+        if first_seen >= now - WEEK
+            && let Some(size) = hash_size(advert)
+        {
+            let is_flood = advert.route_type() == Some(FLOOD);
+            of_node.sizes.push(SeenSize { first_seen, id, size, is_flood });
+        }
+    }
+}
+
+impl SeenOf {
+    fn settle(&mut self) {
+        self.observers.sort_unstable();
+        self.observers.dedup();
+        self.sizes.sort_unstable();
     }
 }
 
@@ -115,11 +156,50 @@ fn hash_size(advert: &Transmission<'_>) -> Option<u8> {
     (size <= 3 && !zero_hop_direct).then_some(size)
 }
 
+/// The facts for a moment.
+pub(crate) async fn now(app: &AppState, moment: &Moment) -> Result<Arc<Adverts>, ApiError> {
+    let (data, now) = (moment.data.clone(), moment.now);
+    if !data.lacks_rows() {
+        return Ok(app.rest.adverts.get(&app.rest.whole, &data, now));
+    }
+    let app = app.clone();
+    tokio::task::spawn_blocking(move || app.rest.adverts.get(&app.rest.whole, &data, now))
+        .await
+        .map_err(|error| ApiError::internal("adverts", &error))
+}
+
 /// The facts, made anew when the data changed, at most every two seconds.
 #[derive(Debug, Default)]
 pub(crate) struct AdvertCache {
     made: ArcSwapOption<Made>,
     making: Mutex<()>,
+    /// Of adverts outside memory.
+    older: Older,
+}
+
+#[derive(Debug)]
+struct Older(Remembered<(), Seen>);
+
+impl Default for Older {
+    fn default() -> Self {
+        Self(Remembered::new(2))
+    }
+}
+
+impl Older {
+    /// Adverts that memory lacks.
+    fn get(&self, whole: &Whole, data: &Snapshot, now: i64) -> Result<Seen, WholeError> {
+        if !data.lacks_rows() {
+            return Ok(Seen::default());
+        }
+        let seen = self.0.get(data, (), |from, known| {
+            let mut seen = known.cloned().unwrap_or_default();
+            whole.older_of_type(data, ADVERT, from, &mut |advert| seen.look(advert, now))?;
+            seen.by_key.values_mut().for_each(SeenOf::settle);
+            Ok(seen)
+        })?;
+        Ok(Seen::clone(&seen))
+    }
 }
 
 #[derive(Debug)]
@@ -130,8 +210,8 @@ struct Made {
 }
 
 impl AdvertCache {
-    /// The facts for this moment.
-    pub(crate) fn get(&self, data: &Snapshot, now: i64) -> Arc<Adverts> {
+    /// The facts for this moment. It blocks where memory lacks rows.
+    pub(crate) fn get(&self, whole: &Whole, data: &Snapshot, now: i64) -> Arc<Adverts> {
         if let Some(adverts) = self.fresh(data) {
             return adverts;
         }
@@ -139,7 +219,13 @@ impl AdvertCache {
         if let Some(adverts) = self.fresh(data) {
             return adverts; // another caller made them meanwhile
         }
-        let adverts = Arc::new(Adverts::scan(data, now));
+        let older = self.older.get(whole, data, now);
+        let mut seen = older.unwrap_or_else(|error| {
+            tracing::warn!(%error, "adverts outside memory could not be read");
+            Seen::default()
+        });
+        data.transmissions().for_each(|packet| seen.look(&packet, now));
+        let adverts = Arc::new(Adverts::of(seen, now));
         self.made.store(Some(Arc::new(Made {
             version: data.version(),
             at: Instant::now(),

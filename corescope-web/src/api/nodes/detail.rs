@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use corescope_store::memory::{Node, Observation, Order, Query, Transmission};
+use corescope_store::memory::{Node, Observation, Order, OwnedTransmission, Query, Transmission};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::NodeView;
+use super::{adverts, view::NodeView};
 use crate::api::moment::Moment;
 use crate::api::packets::{Packet, RawArray, ShortObservation, View};
+use crate::api::rest::unanswered;
 use crate::{ApiError, AppState, json};
 
 /// Adverts shown at most.
@@ -90,7 +91,7 @@ pub(crate) async fn detail(
 ) -> Result<Response, ApiError> {
     let moment = app.moment();
     let node = find(&moment, &key)?;
-    let adverts = app.rest.adverts.get(&moment.data, moment.now);
+    let adverts = adverts::now(&app, &moment).await?;
     let facts = adverts.get(&node.public_key);
     let mut shown = NodeView::new(node, &moment.veil).with(facts);
     shown.flood_advert_count_7d = Some(facts.map_or(0, |f| f.flood_adverts_7d));
@@ -101,11 +102,11 @@ pub(crate) async fn detail(
         ..Query::default()
     };
     let view = View { snapshot: &moment.data, veil: &moment.veil };
-    let recent_adverts = moment
-        .data
-        .query(&query)
-        .rows
+    let rows = moment.data.query(&query).rows;
+    let older = older_adverts(&app, &moment, &node.public_key, ADVERTS.saturating_sub(rows.len())).await?;
+    let recent_adverts = rows
         .into_iter()
+        .chain(older.iter().map(|row| Transmission::from(&**row)))
         .map(|row| {
             let mut packet = view.packet(row, true);
             let observations = packet.observations.take().unwrap_or_default();
@@ -118,6 +119,23 @@ pub(crate) async fn detail(
         })
         .collect();
     Ok(json::response(&NodeDetail { node: shown, recent_adverts }))
+}
+
+/// The newest adverts of a node that memory lacks.
+async fn older_adverts(
+    app: &AppState,
+    moment: &Moment,
+    key: &str,
+    most: usize,
+) -> Result<Vec<Arc<OwnedTransmission>>, ApiError> {
+    if most == 0 || !moment.data.lacks_rows() {
+        return Ok(Vec::new());
+    }
+    let (app, data, key) = (app.clone(), moment.data.clone(), key.to_owned());
+    tokio::task::spawn_blocking(move || app.rest.whole.older_of_sender(&data, &key, most))
+        .await
+        .map_err(|error| ApiError::internal("adverts", &error))?
+        .map_err(unanswered)
 }
 
 /// Adverts are shown with the reception whose path is the longest *text*, then that of the oldest observer, then the

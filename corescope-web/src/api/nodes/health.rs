@@ -4,20 +4,22 @@
 //! are of the display observation: the copy that came the longest way.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use corescope_store::memory::{Heard, Node, Order, Query, Transmission, Want};
+use corescope_store::memory::{Heard, Node, OwnedTransmission, Query, Transmission, Want};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::by_last_seen;
 use super::view::NodeView;
-use crate::api::moment::Moment;
+use crate::api::moment::{Moment, Region};
 use crate::api::packets::{Packet, View};
+use crate::api::rest::unanswered;
 use crate::query::Params;
-use crate::{ApiError, AppState, json};
+use crate::{ApiError, App, AppState, json};
 
 /// Packets shown at most.
 const RECENT: usize = 20;
@@ -129,12 +131,12 @@ pub(crate) async fn health(
     Path(key): Path<String>,
 ) -> Result<Response, ApiError> {
     let moment = app.moment();
-    tokio::task::spawn_blocking(move || health_of(&moment, &key))
+    tokio::task::spawn_blocking(move || health_of(&app, &moment, &key))
         .await
         .map_err(|error| ApiError::internal("node health", &error))?
 }
 
-fn health_of(moment: &Moment, key: &str) -> Result<Response, ApiError> {
+fn health_of(app: &App, moment: &Moment, key: &str) -> Result<Response, ApiError> {
     let not_found = || ApiError::not_found("Not found");
     let node = moment.shown_node(key);
     let lower = key.to_ascii_lowercase();
@@ -143,16 +145,30 @@ fn health_of(moment: &Moment, key: &str) -> Result<Response, ApiError> {
     if node.is_none() && (!whole_key || moment.veil.hides_key(key, &moment.data)) {
         return Err(not_found());
     }
-    let rows = packets_of(moment, key);
+    let whole = &app.rest.whole;
+    let heard = whole.heard_of(&moment.data, &[key], want(moment, true)).map_err(unanswered)?;
+    let heard = heard.into_iter().next().unwrap_or_default();
+    // The newest packets, from memory or from the database, in the order of ids.
+    let mut older: Vec<Arc<OwnedTransmission>> = Vec::new();
+    let newest = heard.newest.map(|(_, id)| id);
+    for id in heard.ids.iter().copied().chain(newest) {
+        if moment.data.by_id(id).is_none() {
+            older.extend(whole.by_id(&moment.data, id).map_err(unanswered)?);
+        }
+    }
+    let row = |id: i64| {
+        let read = || older.iter().map(|row| Transmission::from(&**row)).find(|row| row.id() == id);
+        moment.data.by_id(id).or_else(read)
+    };
+    let rows: Vec<Transmission<'_>> = heard.ids.iter().filter_map(|id| row(*id)).collect();
     let node = match node {
         Some(node) => HealthNode::Known(Box::new(NodeView::new(node, &moment.veil))),
         None if rows.is_empty() => return Err(not_found()),
         None => HealthNode::Stub(StubNode { public_key: key, name: "Unknown", role: "unknown" }),
     };
-    let heard = moment.data.heard_of(&[key], want(moment, true)).pop().unwrap_or_default();
     let view = View { snapshot: &moment.data, veil: &moment.veil };
     let avg_hops = heard.hops.get().unwrap_or_default().round() as i64;
-    let stats = HealthStats { avg_hops: Some(avg_hops), ..HealthStats::of(&heard, moment) };
+    let stats = HealthStats { avg_hops: Some(avg_hops), ..HealthStats::of(&heard, newest.and_then(row)) };
     let observers = observers(&heard, moment, true);
     let recent_packets = rows.iter().map(|row| view.packet(*row, false)).collect();
     Ok(json::response(&NodeHealth { node, stats, observers, recent_packets }))
@@ -171,13 +187,13 @@ pub(crate) async fn bulk_health(
     let moment = app.moment();
     tokio::task::spawn_blocking(move || {
         let params = Params::parse(query.as_deref())?;
-        Ok(bulk(&moment, &params))
+        bulk(&app, &moment, &params)
     })
     .await
     .map_err(|error| ApiError::internal("bulk health", &error))?
 }
 
-fn bulk(moment: &Moment, params: &Params<'_>) -> Response {
+fn bulk(app: &App, moment: &Moment, params: &Params<'_>) -> Result<Response, ApiError> {
     let limit = params.limit("limit", DEFAULT_BULK, moment.config.list_limits.bulk_health as usize);
     let (region, area) = (moment.region(params), moment.area(params));
     let mut nodes: Vec<&Arc<Node>> = Vec::new();
@@ -195,11 +211,30 @@ fn bulk(moment: &Moment, params: &Params<'_>) -> Response {
         };
         !moment.data.query(&query).rows.is_empty()
     };
-    let nodes: Vec<&Arc<Node>> = nodes.into_iter().filter(|node| heard_there(node)).take(limit).collect();
+    let whole = &app.rest.whole;
+    let lacks = moment.data.lacks_rows();
+    let nodes: Vec<&Arc<Node>> = match (&region, lacks) {
+        // Who heard what memory lacks is known with the sums.
+        (Region::Only { .. }, true) => nodes,
+        _ => nodes.into_iter().filter(|node| heard_there(node)).take(limit).collect(),
+    };
     let keys: Vec<&str> = nodes.iter().map(|node| node.public_key.as_str()).collect();
-    let entries: Vec<BulkHealth<'_>> = nodes
+    let want = Want { everyone: lacks && region != Region::Any, ..want(moment, false) };
+    let all = whole.heard_of(&moment.data, &keys, want).map_err(unanswered)?;
+    let found =
+        nodes.iter().zip(all).filter(|(_, heard)| !want.everyone || region.holds_any(&heard.everyone));
+    let found: Vec<_> = found.take(limit).collect();
+    let mut older: BTreeMap<i64, Arc<OwnedTransmission>> = BTreeMap::new();
+    for (_, id) in found.iter().filter_map(|(_, heard)| heard.newest) {
+        if moment.data.by_id(id).is_none()
+            && let Some(row) = whole.by_id(&moment.data, id).map_err(unanswered)?
+        {
+            older.insert(id, row);
+        }
+    }
+    let row = |id: i64| moment.data.by_id(id).or_else(|| older.get(&id).map(|row| (&**row).into()));
+    let entries: Vec<BulkHealth<'_>> = found
         .iter()
-        .zip(moment.data.heard_of(&keys, want(moment, false)))
         .map(|(node, heard)| {
             let shown = NodeView::new(node, &moment.veil);
             BulkHealth {
@@ -208,33 +243,22 @@ fn bulk(moment: &Moment, params: &Params<'_>) -> Response {
                 role: shown.role,
                 lat: shown.lat,
                 lon: shown.lon,
-                stats: HealthStats::of(&heard, moment),
-                observers: observers(&heard, moment, false),
+                stats: HealthStats::of(heard, heard.newest.and_then(|(_, id)| row(id))),
+                observers: observers(heard, moment, false),
             }
         })
         .collect();
-    json::response(&entries)
+    Ok(json::response(&entries))
 }
 
-/// What is summed up: what was first heard since midnight UTC, and hops in the answer for one node.
+/// What is summed up: what was first heard since midnight UTC; hops and the newest packets in the answer for one node.
 fn want(moment: &Moment, hops: bool) -> Want {
-    Want { since: moment.now.div_euclid(DAY) * DAY, hops }
-}
-
-/// The newest packets of a node.
-fn packets_of<'m>(moment: &'m Moment, key: &str) -> Vec<Transmission<'m>> {
-    let query = Query {
-        nodes: Some(vec![key.to_owned()]),
-        order: Order::NewestId,
-        limit: RECENT,
-        ..Query::default()
-    };
-    moment.data.query(&query).rows
+    let ids = if hops { RECENT } else { 0 };
+    Want { since: moment.now.div_euclid(DAY) * DAY, hops, ids, everyone: false }
 }
 
 impl<'a> HealthStats<'a> {
-    fn of(heard: &Heard, moment: &'a Moment) -> Self {
-        let newest = heard.newest.and_then(|(_, id)| moment.data.by_id(id));
+    fn of(heard: &Heard, newest: Option<Transmission<'a>>) -> Self {
         Self {
             total_transmissions: heard.transmissions,
             total_observations: heard.observations,

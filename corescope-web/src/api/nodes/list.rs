@@ -12,7 +12,7 @@ use corescope_store::memory::Node;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::adverts::Adverts;
+use super::adverts::{self, Adverts};
 use super::view::NodeView;
 use crate::api::moment::{AreaFilter, Moment, Region};
 use crate::api::system::stats::RoleCounts;
@@ -76,7 +76,7 @@ pub(crate) async fn list(
     let version = app.version();
     let params = Params::parse(query.as_deref())?;
     let moment = app.moment();
-    let adverts = app.rest.adverts.get(&moment.data, moment.now);
+    let adverts = adverts::now(&app, &moment).await?;
     let limit = params.limit("limit", DEFAULT_LIMIT, moment.config.list_limits.nodes as usize);
     let offset = usize::try_from(params.int("offset", 0)).unwrap_or(0);
     let filter = Filter::new(&params, &moment);

@@ -126,9 +126,9 @@ impl<'a> ObserverView<'a> {
 /// All observers, last seen first.
 #[utoipa::path(get, path = "/api/observers", tag = "observers",
     responses((status = 200, body = ObserverList<'static>)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Response {
+pub(crate) async fn list(State(app): State<AppState>) -> Result<Response, ApiError> {
     let moment = app.moment();
-    let activity = Activity::of(&moment.data, moment.now);
+    let activity = Activity::now(&app, &moment).await?;
     let mut found: Vec<_> = moment
         .data
         .observers()
@@ -142,7 +142,7 @@ pub(crate) async fn list(State(app): State<AppState>) -> Response {
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-cache-age-seconds"), HeaderValue::from_static("0"));
-    response
+    Ok(response)
 }
 
 /// One observer, inactive ones too.
@@ -155,6 +155,6 @@ pub(crate) async fn detail(
 ) -> Result<Response, ApiError> {
     let moment = app.moment();
     let observer = moment.shown_observer(&id).ok_or_else(|| ApiError::not_found("Observer not found"))?;
-    let activity = Activity::of(&moment.data, moment.now);
+    let activity = Activity::now(&app, &moment).await?;
     Ok(json::response(&ObserverView::new(observer, &moment, &activity.by_observer)))
 }

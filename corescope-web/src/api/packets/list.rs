@@ -6,13 +6,14 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use corescope_core::filter::Filter;
 use corescope_store::memory::{Cursor, Page, Query, Transmission};
-use corescope_store::tail::{Answer, WholeError};
+use corescope_store::tail::Answer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::judged::Judged;
 use super::rows::{GroupedPacket, Packet, View};
 use super::selection::Selection;
+use crate::api::rest::unanswered;
 use crate::error::{ErrorBody, FilterWarning};
 use crate::query::Params;
 use crate::server::Hot;
@@ -185,10 +186,7 @@ fn beyond_memory(
         }
         _ => whole.query(view.snapshot, &selection.query, None),
     };
-    answer.map(Some).map_err(|error| match error {
-        WholeError::Busy => ApiError::unavailable(error.to_string(), 2),
-        error => ApiError::internal("packets", &error),
-    })
+    answer.map(Some).map_err(unanswered)
 }
 
 /// Where something is hidden, an expression sees only what is shown; the store's columns know more.

@@ -186,7 +186,7 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
     let bytes = store_bytes(data);
     let loaded = data.transmission_count();
     let loading = data.loading();
-    let adverts = app.rest.adverts.get(data, app.clock.now());
+    let adverts = app.rest.adverts.get(&app.rest.whole, data, app.clock.now());
     let oldest = data.oldest();
     PerfStore {
         total_loaded: loaded,

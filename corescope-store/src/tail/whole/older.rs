@@ -1,0 +1,352 @@
+//! What the rows below the floor add to sums, counts and newest rows, for answers that are no lists of packets.
+//!
+//! Everything here is of rows outside memory alone: whoever asks adds what memory holds. Where an index of SQLite leads
+//! there, it is asked each time or remembered; what was heard of nodes takes a look at every row, which is done for all
+//! nodes at once.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::{Remembered, Whole, WholeError};
+use crate::lookup::LookupError;
+use crate::memory::{Heard, OwnedTransmission, Snapshot, Transmission, Want};
+use crate::read::{self, Below};
+
+/// Payload type of group text.
+const GROUP_TEXT: i64 = 5;
+/// Transmissions that are summed up at once.
+const AT_ONCE: usize = 1024;
+
+/// Findings that are kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Newest reception.
+    newest: Remembered<(), Option<i64>>,
+    channels: Remembered<Option<Vec<i64>>, BTreeMap<String, ChannelTally>>,
+    messages: Remembered<(String, Option<Vec<i64>>, usize), Messages>,
+    /// Of all nodes on record.
+    heard: Remembered<(u64, Want), HashMap<String, Heard>>,
+    /// Of one that is not.
+    stranger: Remembered<(String, Want), Heard>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            newest: Remembered::new(2),
+            channels: Remembered::new(8),
+            messages: Remembered::new(32),
+            heard: Remembered::new(3),
+            stranger: Remembered::new(16),
+        }
+    }
+}
+
+/// Messages of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelTally {
+    /// How many.
+    pub messages: u64,
+    /// First reception (unix seconds) and id of the newest.
+    pub newest: (i64, i64),
+}
+
+/// The messages of one channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// How many, also those without a reception.
+    pub total: u64,
+    /// Newest reception (unix seconds) and id, the newest first, no more than were asked for.
+    pub newest: Vec<(i64, i64)>,
+}
+
+impl Whole {
+    /// The newest transmissions outside memory that a node sent (lower-case key), the highest id first.
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer.
+    pub fn older_of_sender(
+        &self,
+        moment: &Snapshot,
+        key: &str,
+        most: usize,
+    ) -> Result<Vec<Arc<OwnedTransmission>>, LookupError> {
+        let mut rows = Vec::new();
+        if most > 0 && moment.lacks_rows() {
+            let ids = i64::MIN..moment.floor();
+            self.reader.ask(|c| {
+                read::each_below(c, Below::Sender(key), ids, true, &mut |row| {
+                    rows.push(Arc::new(row));
+                    rows.len() < most
+                })
+            })?;
+        }
+        Ok(rows)
+    }
+
+    /// Channels of messages outside memory; only messages that one of these observers (rowids) heard.
+    ///
+    /// # Errors
+    ///
+    /// [`WholeError`].
+    pub fn older_channels(
+        &self,
+        moment: &Snapshot,
+        heard_by: Option<&[i64]>,
+    ) -> Result<Arc<BTreeMap<String, ChannelTally>>, WholeError> {
+        if !moment.lacks_rows() {
+            return Ok(Arc::default());
+        }
+        self.kept.channels.get(moment, heard_by.map(<[i64]>::to_vec), |from, known| {
+            let mut channels = known.cloned().unwrap_or_default();
+            let look = |c: &Connection| {
+                each_heard(c, Below::Type(GROUP_TEXT), from..moment.floor(), heard_by, &mut |row| {
+                    let Some(name) = row.channel_hash().filter(|name| !name.is_empty()) else {
+                        return Ok(());
+                    };
+                    let newest = (row.first_seen_unix(), row.id());
+                    let tally = ChannelTally { messages: 0, newest };
+                    let tally = channels.entry(name.to_owned()).or_insert(tally);
+                    tally.messages += 1;
+                    tally.newest = tally.newest.max(newest);
+                    Ok(())
+                })
+            };
+            self.reader.ask(look)?;
+            Ok(channels)
+        })
+    }
+
+    /// Messages of a channel outside memory; only those that one of these observers (rowids) heard.
+    ///
+    /// # Errors
+    ///
+    /// [`WholeError`].
+    pub fn older_messages(
+        &self,
+        moment: &Snapshot,
+        channel: &str,
+        heard_by: Option<&[i64]>,
+        most: usize,
+    ) -> Result<Arc<Messages>, WholeError> {
+        if !moment.lacks_rows() {
+            return Ok(Arc::default());
+        }
+        let most = most.checked_next_multiple_of(AT_ONCE).unwrap_or(most);
+        let key = (channel.to_owned(), heard_by.map(<[i64]>::to_vec), most);
+        self.kept.messages.get(moment, key, |from, known| {
+            let Messages { mut total, newest } = known.cloned().unwrap_or_default();
+            let mut best: BinaryHeap<Reverse<(i64, i64)>> = newest.into_iter().map(Reverse).collect();
+            let look = |c: &Connection| {
+                each_heard(c, Below::Channel(channel), from..moment.floor(), heard_by, &mut |row| {
+                    total += 1;
+                    if let Some(at) = read::newest_reception(c, row.id())? {
+                        best.push(Reverse((at, row.id())));
+                        if best.len() > most {
+                            best.pop();
+                        }
+                    }
+                    Ok(())
+                })
+            };
+            self.reader.ask(look)?;
+            // Of reversed places: the newest first.
+            let newest = best.into_sorted_vec().into_iter().map(|Reverse(place)| place).collect();
+            Ok(Messages { total, newest })
+        })
+    }
+
+    /// Receptions at this time (unix seconds) or later of transmissions outside memory, by rowid of the observer.
+    ///
+    /// # Errors
+    ///
+    /// [`WholeError`].
+    pub fn older_receptions(
+        &self,
+        moment: &Snapshot,
+        since: i64,
+    ) -> Result<BTreeMap<Option<i64>, u64>, WholeError> {
+        if !moment.lacks_rows() {
+            return Ok(BTreeMap::new());
+        }
+        let newest = self.kept.newest.get(moment, (), |from, known| {
+            let newest = self.reader.ask(|c| read::newest_of_range(c, from..moment.floor()))?;
+            Ok(newest.max(known.copied().flatten()))
+        })?;
+        if newest.is_none_or(|newest| newest < since) {
+            return Ok(BTreeMap::new());
+        }
+        Ok(self.reader.ask(|c| read::receptions_by_observer(c, moment.floor(), since))?)
+    }
+
+    /// Shows transmissions outside memory that were first heard at this time (unix seconds) or later, and some others,
+    /// without their observations.
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer.
+    pub fn older_since(
+        &self,
+        moment: &Snapshot,
+        since: i64,
+        visit: &mut dyn FnMut(&Transmission<'_>),
+    ) -> Result<(), LookupError> {
+        if !moment.lacks_rows() {
+            return Ok(());
+        }
+        self.each_older(moment.floor(), Below::SeenSince(since), i64::MIN, false, visit)
+    }
+
+    /// Shows all transmissions outside memory, without their observations.
+    ///
+    /// # Errors
+    ///
+    /// [`WholeError`].
+    pub fn older(
+        &self,
+        moment: &Snapshot,
+        visit: &mut dyn FnMut(&Transmission<'_>),
+    ) -> Result<(), WholeError> {
+        if !moment.lacks_rows() {
+            return Ok(());
+        }
+        let _turn = self.turn()?;
+        Ok(self.each_older(moment.floor(), Below::All, i64::MIN, false, visit)?)
+    }
+
+    /// Shows transmissions of a payload type outside memory, from an id on, with their observations.
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer.
+    pub fn older_of_type(
+        &self,
+        moment: &Snapshot,
+        payload_type: i64,
+        from: i64,
+        visit: &mut dyn FnMut(&Transmission<'_>),
+    ) -> Result<(), LookupError> {
+        self.each_older(moment.floor(), Below::Type(payload_type), from, true, visit)
+    }
+
+    fn each_older(
+        &self,
+        floor: i64,
+        which: Below<'_>,
+        from: i64,
+        with_observations: bool,
+        visit: &mut dyn FnMut(&Transmission<'_>),
+    ) -> Result<(), LookupError> {
+        self.reader.ask(|c| {
+            read::each_below(c, which, from..floor, with_observations, &mut |row| {
+                visit(&Transmission::from(&row));
+                true
+            })
+        })
+    }
+
+    /// What was heard of these nodes (public keys, any case) in all, in their order: in memory and outside.
+    ///
+    /// # Errors
+    ///
+    /// [`WholeError`].
+    pub fn heard_of(&self, moment: &Snapshot, keys: &[&str], want: Want) -> Result<Vec<Heard>, WholeError> {
+        let mut heard = moment.heard_of(keys, want);
+        if !moment.lacks_rows() {
+            return Ok(heard);
+        }
+        // One look serves all kinds of questions.
+        let all = Want { hops: true, everyone: true, ids: want.ids.max(MOST_IDS), ..want };
+        let nodes: Vec<&str> = moment.nodes().iter().map(|node| node.public_key.as_str()).collect();
+        let mut known = None;
+        for (key, heard) in keys.iter().zip(&mut heard) {
+            let key = key.to_ascii_lowercase();
+            if moment.nodes().by_key(&key).is_some() {
+                let known = match &known {
+                    Some(known) => known,
+                    None => known.insert(self.older_of_nodes(moment, &nodes, all)?),
+                };
+                known.get(&key).into_iter().for_each(|older| heard.add(older, want.ids));
+                continue;
+            }
+            let older = self.kept.stranger.get(moment, (key.clone(), all), |from, known| {
+                let sums = vec![known.cloned().unwrap_or_default()];
+                Ok(self.sum_up(moment, &[&key], all, from, sums)?.pop().unwrap_or_default())
+            })?;
+            heard.add(&older, want.ids);
+        }
+        Ok(heard)
+    }
+
+    fn older_of_nodes(
+        &self,
+        moment: &Snapshot,
+        nodes: &[&str],
+        want: Want,
+    ) -> Result<Arc<HashMap<String, Heard>>, WholeError> {
+        // Which hops stand for a node alone depends on all that relay.
+        let mut membership = DefaultHasher::new();
+        for key in nodes {
+            key.hash(&mut membership);
+            moment.certain_hops(key).for_each(|hop| hop.hash(&mut membership));
+        }
+        self.kept.heard.get(moment, (membership.finish(), want), |from, known| {
+            let before = |key: &&str| known.and_then(|known| known.get(*key)).cloned().unwrap_or_default();
+            let sums = self.sum_up(moment, nodes, want, from, nodes.iter().map(before).collect())?;
+            Ok(nodes.iter().map(|key| (*key).to_owned()).zip(sums).collect())
+        })
+    }
+
+    /// Adds what was heard of nodes in the rows from an id up to the floor.
+    fn sum_up(
+        &self,
+        moment: &Snapshot,
+        keys: &[&str],
+        want: Want,
+        from: i64,
+        mut sums: Vec<Heard>,
+    ) -> Result<Vec<Heard>, LookupError> {
+        let mut rows = Vec::new();
+        let mut add = |rows: &mut Vec<Arc<OwnedTransmission>>| {
+            let found = moment.with_rows(std::mem::take(rows)).heard_of(keys, want);
+            sums.iter_mut().zip(&found).for_each(|(sum, found)| sum.add(found, want.ids));
+        };
+        self.reader.ask(|c| {
+            read::each_below(c, Below::All, from..moment.floor(), true, &mut |row| {
+                rows.push(Arc::new(row));
+                if rows.len() >= AT_ONCE {
+                    add(&mut rows);
+                }
+                true
+            })
+        })?;
+        add(&mut rows);
+        Ok(sums)
+    }
+}
+
+/// Ids of the newest transmissions of a node that are kept.
+const MOST_IDS: usize = 20;
+
+/// Shows transmissions without observations that one of these observers heard; all without observers.
+fn each_heard(
+    connection: &Connection,
+    which: Below<'_>,
+    ids: std::ops::Range<i64>,
+    heard_by: Option<&[i64]>,
+    visit: &mut dyn FnMut(&Transmission<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut failed = Ok(());
+    read::each_below(connection, which, ids, false, &mut |row| {
+        let row = Transmission::from(&row);
+        let heard = heard_by.map_or(Ok(true), |rowids| read::is_heard_by(connection, row.id(), rowids));
+        failed = heard.and_then(|heard| if heard { visit(&row) } else { Ok(()) });
+        failed.is_ok()
+    })?;
+    failed
+}
