@@ -1,6 +1,6 @@
 //! What `/metrics` and `/readyz` of the server tell.
 
-use corescope_store::memory::Store;
+use corescope_store::memory::Snapshot;
 use corescope_web::AppState;
 
 use crate::ingest::observe::{Observed, Probe};
@@ -21,7 +21,7 @@ impl Probe for ServerProbe {
         metrics::gauge!("corescope_server_uptime_seconds").set(self.state.started.elapsed().as_secs_f64());
         metrics::gauge!("corescope_server_stats_file_age_seconds")
             .set(self.stats_age().map_or(f64::NAN, |age| age as f64));
-        store(&self.state.store);
+        store(&self.state.store.snapshot());
     }
 
     fn more(&self) -> String {
@@ -34,8 +34,8 @@ impl Probe for ServerProbe {
 }
 
 /// Where the index store's memory is, and what it holds.
-fn store(store: &Store) {
-    let (held, snapshot) = (store.memory_use(), store.snapshot());
+fn store(snapshot: &Snapshot) {
+    let held = snapshot.memory_use();
     for (part, bytes) in
         [("segments", held.segments), ("rows_in_full", held.rows_in_full), ("tables", held.tables)]
     {
@@ -44,9 +44,9 @@ fn store(store: &Store) {
     metrics::gauge!("corescope_store_budget_bytes").set(held.budget.map_or(f64::INFINITY, |b| b as f64));
     metrics::gauge!("corescope_store_transmissions").set(snapshot.transmission_count() as f64);
     metrics::gauge!("corescope_store_observations").set(snapshot.observation_count() as f64);
-    metrics::gauge!("corescope_store_evicted_transmissions").set(store.evicted().transmissions as f64);
-    for (defect, count) in store.defects() {
-        metrics::gauge!("corescope_store_defects", "kind" => defect.word()).set(count as f64);
+    metrics::gauge!("corescope_store_evicted_transmissions").set(snapshot.evicted().transmissions as f64);
+    for (defect, count) in snapshot.defects() {
+        metrics::gauge!("corescope_store_defects", "kind" => defect.word()).set(*count as f64);
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::checks::Defect;
+use super::memory_use::MemoryUse;
+use super::snapshot::Snapshot;
 
 /// Figures of the store as of one snapshot: who asks for them waits for no append.
 #[derive(Clone, Debug, Default)]
@@ -29,5 +31,28 @@ pub struct Evicted {
 impl Tally {
     pub(crate) fn note(&mut self, defect: Defect, count: u64) {
         *Arc::make_mut(&mut self.defects).entry(defect).or_default() += count;
+    }
+}
+
+impl Snapshot {
+    /// Rows that were left out until this moment, by reason; under [`Defect::Payload`] those kept with a text that is no
+    /// JSON.
+    pub fn defects(&self) -> &BTreeMap<Defect, u64> {
+        &self.tally.defects
+    }
+
+    /// What the budget dropped until this moment.
+    pub fn evicted(&self) -> Evicted {
+        self.tally.evicted
+    }
+
+    /// Transmissions that were appended until this moment, history left out.
+    pub fn inserted(&self) -> u64 {
+        self.tally.inserted
+    }
+
+    /// Where the memory of this moment is.
+    pub fn memory_use(&self) -> MemoryUse {
+        MemoryUse::of(self)
     }
 }

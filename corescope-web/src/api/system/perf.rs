@@ -182,7 +182,7 @@ fn route_times(route: &crate::perf::Route) -> RouteTimes {
 
 fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64) -> PerfStore {
     let config = app.config.load();
-    let ceiling = app.store.memory_use().budget;
+    let ceiling = data.memory_use().budget;
     let bytes = store_bytes(data);
     let loaded = data.transmission_count();
     let loading = data.loading();
@@ -191,8 +191,8 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
     PerfStore {
         total_loaded: loaded,
         total_observations: data.observation_count(),
-        evicted: app.store.evicted().transmissions,
-        inserts: app.store.inserted(),
+        evicted: data.evicted().transmissions,
+        inserts: data.inserted(),
         queries,
         in_memory: loaded,
         sqlite_only: false,
@@ -219,7 +219,7 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
         } else {
             (loading.loaded as f64 / loading.expected as f64).min(1.0)
         },
-        defects: app.store.defects().into_iter().map(|(defect, count)| (defect.word(), count)).collect(),
+        defects: data.defects().iter().map(|(defect, count)| (defect.word(), *count)).collect(),
     }
 }
 
