@@ -1,113 +1,17 @@
 //! Loading a database and following it: everything that can happen to the file.
 
 mod common;
+mod followed;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{BEGIN, Oracle, read_all, rfc3339};
+use common::{BEGIN, read_all};
 use corescope_core::filter;
 use corescope_store::lookup::Reader;
-use corescope_store::memory::{Defect, Expression, Order, Query, Snapshot, Store, Transmission};
-use corescope_store::tail::{self, Follower, Options, Whole};
-use rusqlite::{Connection, params};
-
-/// The tables that are followed, as the original lays them out; `told` adds the table of changes.
-fn create(path: &Path, told: bool) -> Connection {
-    let db = Connection::open(path).expect("a database");
-    db.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         CREATE TABLE transmissions (id INTEGER PRIMARY KEY AUTOINCREMENT, raw_hex TEXT, hash TEXT, first_seen TEXT,
-           route_type INTEGER, payload_type INTEGER, payload_version INTEGER, decoded_json TEXT, from_pubkey TEXT,
-           last_seen INTEGER NOT NULL DEFAULT 0, channel_hash TEXT, scope_name TEXT);
-         CREATE TABLE observations (id INTEGER PRIMARY KEY AUTOINCREMENT, transmission_id INTEGER, observer_idx INTEGER,
-           direction TEXT, snr REAL, rssi REAL, score INTEGER, path_json TEXT, timestamp INTEGER, resolved_path TEXT, raw_hex TEXT);
-         CREATE INDEX by_transmission ON observations (transmission_id);
-         CREATE TABLE nodes (public_key TEXT PRIMARY KEY, name TEXT, last_seen TEXT);
-         CREATE TABLE inactive_nodes (public_key TEXT PRIMARY KEY, name TEXT, last_seen TEXT);
-         CREATE TABLE observers (id TEXT PRIMARY KEY, name TEXT, iata TEXT);
-         CREATE TABLE neighbor_edges (node_a TEXT, node_b TEXT, count INTEGER, last_seen TEXT);
-         INSERT INTO observers VALUES ('OBS1', 'One', 'SJC'), ('OBS2', 'Two', 'AMS');
-         INSERT INTO nodes VALUES ('aa', 'Hill', '2026-06-01T00:00:00Z');",
-    )
-    .expect("tables");
-    if told {
-        db.execute_batch(
-            "CREATE TABLE cs_changes (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id INTEGER, key TEXT)",
-        )
-        .expect("a table");
-    }
-    db
-}
-
-/// Inserts transmissions `from..to`, each with `per` observations.
-fn insert(db: &Connection, from: i64, to: i64, per: i64) {
-    db.execute_batch("BEGIN").expect("begin");
-    for id in from..to {
-        let first = BEGIN + id;
-        db.prepare_cached(
-            "INSERT INTO transmissions VALUES (?1, ?2, ?3, ?4, 1, 4, 0, ?5, NULL, ?6, NULL, NULL)",
-        )
-        .expect("sql")
-        .execute(params![
-            id,
-            format!("1501AB{id:06X}"),
-            format!("{id:016x}"),
-            rfc3339(first),
-            format!(r#"{{"type":"ACK","n":{id}}}"#),
-            first + per - 1
-        ])
-        .expect("a row");
-        for n in 0..per {
-            db.prepare_cached("INSERT INTO observations (transmission_id, observer_idx, direction, snr, rssi, path_json, timestamp, raw_hex) VALUES (?1, ?2, 'rx', ?3, -90, ?4, ?5, ?6)")
-                .expect("sql")
-                .execute(params![id, n % 2 + 1, n as f64 / 4.0, format!("[\"{n:02X}\"]"), first + n, format!("1501{n:02X}{id:06X}")])
-                .expect("a row");
-        }
-    }
-    db.execute_batch("COMMIT").expect("commit");
-}
-
-fn quick() -> Options {
-    Options { poll: Duration::from_millis(5), graph_every: Duration::from_millis(50), ..Options::default() }
-}
-
-fn start(path: &Path, store: &Store) -> Follower {
-    tail::follow(path, store.clone(), quick()).expect("a follower")
-}
-
-/// Waits until a snapshot is as wanted: a minute at most, because machines are busy.
-fn until(store: &Store, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
-    let begin = Instant::now();
-    while !wanted(&store.snapshot()) {
-        assert!(begin.elapsed() < Duration::from_mins(1), "never: {what}; {:?}", store.snapshot().loading());
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn complete(snapshot: &Snapshot) -> bool {
-    snapshot.loading().complete
-}
-
-/// The same database loaded by another store.
-fn fresh(path: &Path) -> Oracle {
-    let store = Store::new();
-    let follower = start(path, &store);
-    until(&store, "a fresh load", complete);
-    drop(follower);
-    read_all(&store.snapshot())
-}
-
-struct Place {
-    _dir: tempfile::TempDir,
-    path: PathBuf,
-}
-
-fn place() -> Place {
-    let dir = tempfile::tempdir().expect("a directory");
-    Place { path: dir.path().join("mesh.db"), _dir: dir }
-}
+use corescope_store::memory::{Defect, Expression, Order, Query, Store, Transmission};
+use corescope_store::tail::{self, Options, Whole};
+use followed::{complete, create, fresh, insert, place, quick, start, until};
 
 #[test]
 fn everything_is_loaded_and_new_rows_follow() {
@@ -332,57 +236,6 @@ fn readers_see_the_old_graph_or_the_new_one() {
             assert_eq!(graph.neighbors("a7").map(|(key, _)| key.to_owned()).collect::<Vec<_>>(), ["b7"]);
             counts[0] == round
         });
-    }
-}
-
-#[test]
-fn a_snapshot_file_gives_what_a_fresh_load_gives() {
-    for told in [true, false] {
-        let place = place();
-        let db = create(&place.path, told);
-        insert(&db, 1, 5000, 3);
-        let file = place.path.with_extension("snapshot");
-        let options = || Options { snapshot: Some(file.clone()), ..quick() };
-        let store = Store::new();
-        let follower = tail::follow(&place.path, store.clone(), options()).expect("a follower");
-        until(&store, "the load", complete);
-        insert(&db, 5000, 5100, 3);
-        until(&store, "new rows", |s| s.transmission_count() == 5099);
-        drop(follower);
-        assert!(file.exists());
-        insert(&db, 5100, 5200, 3);
-        let again = Store::new();
-        let follower = tail::follow(&place.path, again.clone(), options()).expect("a follower");
-        until(&again, "the second start", complete);
-        let snapshot = again.snapshot();
-        // The whole file came as packed parts before anything was read from the database.
-        assert_eq!(snapshot.loading().expected, 5099);
-        assert_eq!(read_all(&snapshot), fresh(&place.path));
-        assert_eq!(**snapshot.activity(), corescope_store::memory::recount(&snapshot).1);
-        drop(follower);
-        // A damaged byte anywhere: the database is loaded instead.
-        let bytes = std::fs::read(&file).expect("the file");
-        for at in [0, 9, 30, bytes.len() / 2, bytes.len() - 1] {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 0x40;
-            std::fs::write(&file, damaged).expect("a damaged file");
-            let store = Store::new();
-            let follower =
-                tail::follow(&place.path, store.clone(), Options { snapshot: Some(file.clone()), ..quick() })
-                    .expect("a follower");
-            until(&store, "a load past a damaged snapshot", complete);
-            assert_eq!(store.snapshot().transmission_count(), 5199);
-            drop(follower);
-        }
-        std::fs::write(&file, &bytes[..bytes.len() / 3]).expect("a short file");
-        assert_eq!(fresh(&place.path).rows.len(), 5199);
-        // Of another database with the same ids.
-        std::fs::write(&file, &bytes).expect("the file again");
-        db.execute("UPDATE transmissions SET hash = 'x' || hash", []).expect("an update");
-        let store = Store::new();
-        let _follower = tail::follow(&place.path, store.clone(), options()).expect("a follower");
-        until(&store, "a load past a foreign snapshot", complete);
-        assert!(store.snapshot().by_hash("x0000000000000005").is_some());
     }
 }
 

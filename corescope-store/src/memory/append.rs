@@ -26,6 +26,8 @@ pub struct Append<'s> {
     observations: Vec<(i64, i64)>,
     history: bool,
     recheck: bool,
+    /// What is put now is no news.
+    known: bool,
 }
 
 /// Where a transmission is, or would be.
@@ -51,6 +53,7 @@ impl<'s> Append<'s> {
             observations: Vec::new(),
             history: false,
             recheck: false,
+            known: false,
         }
     }
 
@@ -64,6 +67,16 @@ impl<'s> Append<'s> {
     pub fn as_history(mut self) -> Self {
         self.history = true;
         self
+    }
+
+    /// Whether the rows that follow are old ones, which subscribers are not told of even when they were not there.
+    pub(crate) fn set_known(&mut self, known: bool) {
+        self.known = known;
+    }
+
+    /// The transmission with this id, with what was put so far.
+    pub(crate) fn by_id(&self, id: i64) -> Option<Transmission<'_>> {
+        self.next.by_id(id)
     }
 
     fn seat(&self, id: i64) -> Seat {
@@ -111,11 +124,11 @@ impl<'s> Append<'s> {
                 self.touch(row.id, |_| None);
                 self.next.recent.insert(at, owned);
                 self.next.transmission_count += 1;
-                self.transmissions.push(row.id);
+                self.note_new(row.id);
             }
             Seat::Recent(at) => {
                 let old = Arc::clone(&self.next.recent.rows[at]);
-                if old.head == owned.head {
+                if old.head == owned.head && old.last_seen >= owned.last_seen {
                     return;
                 }
                 owned.take_observations_of(&old);
@@ -126,14 +139,14 @@ impl<'s> Append<'s> {
             Seat::Part(part) => {
                 let old = self.next.parts[part].by_id(row.id).map(|t| Arc::new(t.to_owned_row()));
                 if let Some(old) = &old {
-                    if old.head == owned.head {
+                    if old.head == owned.head && old.last_seen >= owned.last_seen {
                         return;
                     }
                     owned.take_observations_of(old);
                     self.outcome.changed += 1;
                 } else {
                     self.next.transmission_count += 1;
-                    self.transmissions.push(row.id);
+                    self.note_new(row.id);
                 }
                 self.touch(row.id, |_| old);
                 self.next.parts[part].put(row.id, Some(Arc::new(owned)));
@@ -177,25 +190,20 @@ impl<'s> Append<'s> {
         match put {
             Ok(true) => {
                 self.next.observation_count += 1;
-                self.observations.push((id, row.id));
+                if self.known {
+                    self.outcome.changed += 1;
+                } else {
+                    self.observations.push((id, row.id));
+                }
             }
             Ok(false) => self.outcome.changed += 1,
             Err(defect) => self.skip(defect),
         }
     }
 
-    /// Replaces the columns of a transmission that is there; any other row is ignored.
-    pub fn change_transmission(&mut self, row: &TransmissionRow<'_>) {
-        if row.id < self.next.floor || self.next.by_id(row.id).is_some() {
-            self.transmission(row);
-        }
-    }
-
-    /// Replaces an observation that is there; any other row is ignored.
+    /// Replaces an observation, or adds one that was left out. One whose transmission is not there is ignored.
     pub fn change_observation(&mut self, row: &ObservationRow<'_>) {
-        let is_there = |t: Transmission<'_>| t.observations().any(|o| o.id() == row.id);
-        if row.transmission_id < self.next.floor || self.next.by_id(row.transmission_id).is_some_and(is_there)
-        {
+        if row.transmission_id < self.next.floor || self.next.by_id(row.transmission_id).is_some() {
             self.observation(row);
         }
     }
@@ -261,6 +269,14 @@ impl<'s> Append<'s> {
     pub fn skip(&mut self, defect: Defect) {
         self.note(defect);
         self.outcome.skipped += 1;
+    }
+
+    fn note_new(&mut self, id: i64) {
+        if self.known {
+            self.outcome.changed += 1;
+        } else {
+            self.transmissions.push(id);
+        }
     }
 
     fn note(&mut self, defect: Defect) {

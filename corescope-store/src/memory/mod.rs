@@ -35,8 +35,8 @@ mod view;
 
 pub use aggregate::{Activity, Aggregate, Counters, NodeActivity, ObserverActivity, Published, recount};
 pub use append::Append;
-pub(crate) use checks::is_damaged_payload;
 pub use checks::{Defect, MOST_TEXT};
+pub(crate) use checks::{check_observation, is_damaged_payload};
 pub use compact::PackedHere;
 pub use fields::PacketFields;
 pub use graph::{Edge, EdgeRow, Graph};

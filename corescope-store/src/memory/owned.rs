@@ -262,10 +262,11 @@ impl OwnedTransmission {
             + self.observation_bytes
     }
 
-    /// The observations of another row in place of its own.
+    /// The observations of another row in place of its own, and its newest `last_seen` with them.
     pub(crate) fn take_observations_of(&mut self, other: &Self) {
         self.observations.clone_from(&other.observations);
         self.observation_bytes = other.observation_bytes;
+        self.last_seen = self.last_seen.max(other.last_seen);
         self.derive();
     }
 

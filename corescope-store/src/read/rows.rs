@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use crate::memory::{Defect, ObservationRow, Score, TransmissionRow};
 
 /// The column lists of both tables. A column that an older file lacks is read as NULL.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
     pub(crate) transmissions: String,
     pub(crate) observations: String,

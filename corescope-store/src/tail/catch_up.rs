@@ -1,11 +1,11 @@
 //! What was committed since the last look: new rows by their ids, changed ones as `cs_changes` tells.
 
-use std::collections::BTreeSet;
+use rusqlite::Connection;
 
-use rusqlite::{Connection, OptionalExtension};
-
+use super::changes::{self, Changes, Notice};
+use super::marks;
 use super::pack::Strays;
-use crate::memory::{Append, Graph, Nodes, Observers, Store};
+use crate::memory::{Append, Graph, Node, Nodes, Observers, Store, seconds};
 use crate::read::{self, Columns};
 
 /// Rows of one table read into one append: readers see progress, and the log is let go in between.
@@ -18,10 +18,12 @@ pub(super) struct Position {
     pub(super) observation: i64,
     /// Last `seq` of `cs_changes`; `None` when the file has no such table.
     pub(super) change: Option<i64>,
-    /// Newest `last_seen` of a node, for files without `cs_changes`.
+    /// The row with that number, if there is one.
+    pub(super) notice: Option<Notice>,
+    /// Newest `last_seen` of a node, the present at most, for files without `cs_changes`.
     pub(super) node_seen: String,
-    /// Next id that the sweep looks at.
-    pub(super) sweep: i64,
+    /// What is read now happened before anybody was told of anything.
+    pub(super) history: bool,
 }
 
 /// How a look ended.
@@ -31,24 +33,44 @@ pub(super) enum Looked {
     UpToDate,
     /// There is more: look again at once.
     More,
-    /// Ids went down or changes are lost: everything must be loaded anew.
+    /// Ids went down, changes are lost or the database is another one: everything must be loaded anew.
     LoadAnew,
 }
 
 impl Position {
     /// Where a load that begins now will leave the follower, as far as changes go.
     pub(super) fn before_load(connection: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self { change: newest_change(connection)?, ..Self::default() })
+        if !read::exists(connection, "cs_changes")? {
+            return Ok(Self::default());
+        }
+        let (seq, notice) =
+            changes::newest(connection)?.map_or((0, None), |(seq, notice)| (seq, Some(notice)));
+        Ok(Self { change: Some(seq), notice, ..Self::default() })
     }
 
-    /// Reads what is new, at one moment of the database, and publishes it in one append.
+    /// Reads what is new, at one moment of the database, and publishes it in one append: some thousand rows and
+    /// changes at most. When it fails nothing has moved.
     pub(super) fn look(
         &mut self,
         connection: &Connection,
         columns: &Columns,
         store: &Store,
         strays: Option<&Strays>,
-        graph_read_at: i64,
+        now: i64,
+    ) -> rusqlite::Result<Looked> {
+        let mut next = self.clone();
+        let looked = next.advance(connection, columns, store, strays, now)?;
+        *self = next;
+        Ok(looked)
+    }
+
+    fn advance(
+        &mut self,
+        connection: &Connection,
+        columns: &Columns,
+        store: &Store,
+        strays: Option<&Strays>,
+        now: i64,
     ) -> rusqlite::Result<Looked> {
         let transaction = connection.unchecked_transaction()?;
         let highest = |table: &str| -> rusqlite::Result<i64> {
@@ -60,17 +82,24 @@ impl Position {
         if transmission < self.transmission || observation < self.observation {
             return Ok(Looked::LoadAnew);
         }
-        let Some(changes) = self.changes(connection)? else { return Ok(Looked::LoadAnew) };
+        let changes = match &mut self.change {
+            Some(seen) => Changes::read(connection, seen, &mut self.notice)?,
+            None => Some(Changes::default()),
+        };
+        let Some(changes) = changes else { return Ok(Looked::LoadAnew) };
+        if marks::are_of_another(connection, &store.snapshot(), &changes)? {
+            return Ok(Looked::LoadAnew);
+        }
         let mut append = store.begin();
-        if strays.is_some() {
+        if self.history || strays.is_some() {
             append = append.as_history();
         }
         let more = self.new_rows(connection, columns, &mut append, store, strays)?;
-        apply_rows(connection, columns, &changes, &mut append)?;
+        changes.apply(connection, columns, (self.transmission, self.observation), &mut append)?;
         append.publish();
-        self.apply_tables(connection, &changes, store, graph_read_at)?;
+        self.apply_tables(connection, &changes, store, now)?;
         drop(transaction);
-        Ok(if more { Looked::More } else { Looked::UpToDate })
+        Ok(if more || changes.more { Looked::More } else { Looked::UpToDate })
     }
 
     /// Appends rows with new ids; true when there are more.
@@ -126,46 +155,16 @@ impl Position {
         Ok(more_transmissions || count == ROWS_AT_ONCE)
     }
 
-    /// Rows that changed since the last look; `None` when some of that is lost.
-    fn changes(&mut self, connection: &Connection) -> rusqlite::Result<Option<Changes>> {
-        let mut changes = Changes::default();
-        let Some(seen) = self.change else { return Ok(Some(changes)) };
-        let mut statement = connection
-            .prepare_cached("SELECT seq, kind, id, key FROM cs_changes WHERE seq >= ?1 ORDER BY seq")?;
-        let mut rows = statement.query([seen])?;
-        // The row seen last is never removed while newer ones stay: without it, changes were missed.
-        let mut is_first = true;
-        while let Some(row) = rows.next()? {
-            let seq: i64 = row.get(0)?;
-            if std::mem::take(&mut is_first) && seq != seen.max(1) {
-                return Ok(None);
-            }
-            if seq <= seen {
-                continue;
-            }
-            let (kind, id, key): (String, Option<i64>, Option<String>) =
-                (row.get(1)?, row.get(2)?, row.get(3)?);
-            changes.note(&kind, id, key);
-            self.change = Some(seq);
-        }
-        if is_first && seen > 0 {
-            return Ok(None);
-        }
-        Ok(Some(changes))
-    }
-
     fn apply_tables(
         &mut self,
         connection: &Connection,
         changes: &Changes,
         store: &Store,
-        graph_read_at: i64,
+        now: i64,
     ) -> rusqlite::Result<()> {
         if self.change.is_none() {
             let nodes = read::nodes_seen_since(connection, &self.node_seen)?;
-            if let Some(newest) = nodes.iter().filter_map(|n| n.last_seen.clone()).max() {
-                self.node_seen = newest;
-            }
+            self.note_seen(&nodes, now);
             store.update_nodes(nodes);
             store.set_observers(Observers::new(read::observers(connection)?));
             return Ok(());
@@ -190,50 +189,33 @@ impl Position {
             store.set_observers(Observers::new(read::observers(connection)?));
         }
         if changes.edges {
-            store.set_graph(Graph::new(read::edges(connection)?, graph_read_at));
+            store.set_graph(Graph::new(read::edges(connection)?, now));
+        }
+        Ok(())
+    }
+    /// The graph first, then observers and nodes: whole, whatever was told of them.
+    pub(super) fn read_tables(
+        &mut self,
+        connection: &Connection,
+        store: &Store,
+        now: i64,
+    ) -> rusqlite::Result<()> {
+        store.set_graph(Graph::new(read::edges(connection)?, now));
+        store.set_observers(Observers::new(read::observers(connection)?));
+        let nodes = read::nodes(connection)?;
+        self.note_seen(&nodes, now);
+        let nodes = Nodes::new(nodes);
+        if !store.snapshot().nodes().iter().eq(nodes.iter()) {
+            store.set_nodes(nodes);
         }
         Ok(())
     }
 
-    /// Compares some transmissions with the database, for files whose writer does not tell what it changes: the
-    /// Go original's. One step a second goes through everything in the course of minutes.
-    pub(super) fn sweep(
-        &mut self,
-        connection: &Connection,
-        columns: &Columns,
-        store: &Store,
-    ) -> rusqlite::Result<()> {
-        const AT_ONCE: usize = 250;
-        let snapshot = store.snapshot();
-        let ids: Vec<i64> = snapshot.ids_from(self.sweep).take(AT_ONCE).collect();
-        let (Some(low), Some(high)) = (ids.first().copied(), ids.last().copied()) else {
-            self.sweep = i64::MIN;
-            return Ok(());
-        };
-        self.sweep = high.saturating_add(1);
-        let transaction = connection.unchecked_transaction()?;
-        let mut append = store.begin().rechecking();
-        let mut there = BTreeSet::new();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {} FROM transmissions WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-            columns.transmissions
-        ))?;
-        let mut rows = statement.query([low, high])?;
-        while let Some(row) = rows.next()? {
-            if let Ok(row) = read::transmission(row) {
-                there.insert(row.id);
-                append.transmission(&row);
-            }
+    /// A node that is said to have been seen in the future must not hide those seen after it.
+    fn note_seen(&mut self, nodes: &[Node], now: i64) {
+        if let Some(newest) = nodes.iter().filter_map(|node| node.last_seen.as_deref()).max() {
+            self.node_seen = seconds::format(now).min(newest.to_owned());
         }
-        for id in ids.into_iter().filter(|id| !there.contains(id)) {
-            append.remove_transmission(id);
-        }
-        for id in there {
-            observations_of(connection, columns, id, &snapshot, &mut append)?;
-        }
-        append.publish();
-        drop(transaction);
-        Ok(())
     }
 }
 
@@ -242,98 +224,5 @@ pub(super) fn newest_change(connection: &Connection) -> rusqlite::Result<Option<
     if !read::exists(connection, "cs_changes")? {
         return Ok(None);
     }
-    connection.query_row("SELECT coalesce(max(seq), 0) FROM cs_changes", [], |row| row.get(0)).map(Some)
-}
-
-/// Reads the observations of a transmission again.
-fn observations_of(
-    connection: &Connection,
-    columns: &Columns,
-    id: i64,
-    snapshot: &crate::memory::Snapshot,
-    append: &mut Append<'_>,
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {} FROM observations WHERE transmission_id = ?1 ORDER BY id",
-        columns.observations
-    ))?;
-    let mut rows = statement.query([id])?;
-    let mut there = BTreeSet::new();
-    while let Some(row) = rows.next()? {
-        if let Ok(row) = read::observation(row) {
-            there.insert(row.id);
-            append.observation(&row);
-        }
-    }
-    for known in snapshot.by_id(id).into_iter().flat_map(|t| t.observations()).map(|o| o.id()) {
-        if !there.contains(&known) {
-            append.remove_observation(id, known);
-        }
-    }
-    Ok(())
-}
-
-/// What `cs_changes` told.
-#[derive(Debug, Default)]
-struct Changes {
-    transmissions: BTreeSet<i64>,
-    observations: BTreeSet<i64>,
-    removed: BTreeSet<i64>,
-    nodes: BTreeSet<String>,
-    observers: bool,
-    edges: bool,
-}
-
-impl Changes {
-    fn note(&mut self, kind: &str, id: Option<i64>, key: Option<String>) {
-        match (kind, id, key) {
-            ("transmission", Some(id), _) => _ = self.transmissions.insert(id),
-            ("observation", Some(id), _) => _ = self.observations.insert(id),
-            ("removed", Some(id), _) => _ = self.removed.insert(id),
-            ("node", _, Some(key)) => _ = self.nodes.insert(key),
-            ("observer", ..) => self.observers = true,
-            ("edges", ..) => self.edges = true,
-            // A later version's word.
-            _ => {}
-        }
-    }
-}
-
-fn apply_rows(
-    connection: &Connection,
-    columns: &Columns,
-    changes: &Changes,
-    append: &mut Append<'_>,
-) -> rusqlite::Result<()> {
-    let (_, last_observation) = append.last_ids();
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {} FROM transmissions WHERE id = ?1", columns.transmissions))?;
-    for id in &changes.transmissions {
-        let mut rows = statement.query([id])?;
-        if let Some(row) = rows.next()?
-            && let Ok(row) = read::transmission(row)
-        {
-            append.change_transmission(&row);
-        }
-    }
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {} FROM observations WHERE id = ?1", columns.observations))?;
-    for id in changes.observations.iter().filter(|id| **id <= last_observation) {
-        let mut rows = statement.query([id])?;
-        if let Some(row) = rows.next()?
-            && let Ok(row) = read::observation(row)
-        {
-            append.change_observation(&row);
-        }
-    }
-    for id in &changes.removed {
-        let still_there: Option<i64> = connection
-            .prepare_cached("SELECT id FROM transmissions WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
-        if still_there.is_none() {
-            append.remove_transmission(*id);
-        }
-    }
-    Ok(())
+    Ok(Some(changes::newest(connection)?.map_or(0, |(seq, _)| seq)))
 }

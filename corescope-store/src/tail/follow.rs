@@ -1,7 +1,6 @@
 //! The follower: one thread that has a database loaded and then keeps up with it.
 
 use std::cell::Cell;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +12,12 @@ use rusqlite::Connection;
 use super::catch_up::{Looked, Position};
 use super::chunks;
 use super::load::Loaders;
+use super::opened::{Became, Opened};
 use super::pack::{self, left_over};
+use super::sweep::Sweep;
 use super::wake::{Wake, Woken};
-use crate::memory::{Graph, Loading, Nodes, Observers, Store};
-use crate::read::{self, Columns};
+use crate::memory::{Loading, Store};
+use crate::read::Columns;
 
 /// How to follow.
 #[derive(Clone, Debug)]
@@ -82,9 +83,10 @@ impl Drop for Follower {
 /// Loads the database at `path` into `store` and follows it until the result is dropped.
 ///
 /// Returns at once; [`Snapshot::loading`](crate::memory::Snapshot::loading) says how far it is. The newest
-/// transmissions come first. Errors of the database are logged and tried again. A file that was replaced, or whose
-/// ids went down, is loaded anew, and the old contents stay visible until that is done. Where old rows cannot be read,
-/// the newer ones are kept and followed, and [`Loading::error`] tells.
+/// transmissions come first. Errors of the database are logged and tried again from where it stood. A file that was
+/// replaced, written over or restored into, whose ids went down or whose tables have other columns now is loaded anew,
+/// and the old contents stay visible until that is done. Where old rows cannot be read, the newer ones are kept and followed, and
+/// [`Loading::error`] tells.
 ///
 /// ```
 /// use std::time::Duration;
@@ -144,20 +146,33 @@ struct Work {
     resumed: Cell<bool>,
 }
 
-/// The file behind a path.
-type Identity = Option<(u64, u64)>;
-
-fn identity(path: &Path) -> Identity {
-    std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
+/// A database that was loaded and is followed.
+struct Followed {
+    file: Opened,
+    position: Position,
+    sweep: Sweep,
+    graph_at: Instant,
+    file_looked_at: Instant,
+    /// What the load could not read.
+    not_loaded: Option<String>,
+    /// The connection is new: it cannot tell what was committed before.
+    is_new: bool,
 }
+
+/// Why following ended.
+enum Ended {
+    Stopped,
+    LoadAnew,
+}
+
+/// Rows in full over packed segments that catching up makes at most before it packs them itself.
+const MOST_CHANGED: usize = 8192;
 
 impl Work {
     fn run(self) {
         while !self.is_stopped() {
             if let Err(error) = self.session() {
-                tracing::warn!(%error, path = %self.path.display(), "cannot follow the database, trying again");
-                let loading = self.store.snapshot().loading().clone();
-                self.store.set_loading(Loading { error: Some(error.to_string()), ..loading });
+                self.tell_trouble(&error);
                 self.woken.wait(Duration::from_secs(1));
             }
         }
@@ -169,87 +184,157 @@ impl Work {
 
     /// Loads one file and follows it. Ends when it must be loaded anew.
     fn session(&self) -> rusqlite::Result<()> {
-        let file = identity(&self.path);
-        let connection = super::open(&self.path)?;
-        let columns = Columns::of(&connection)?;
-        let mut version = data_version(&connection)?;
+        let file = Opened::open(&self.path)?;
         // The first load is seen as it grows; a later one when it is done.
         let first = self.store.snapshot().version() == 0 || !self.store.snapshot().loading().complete;
         let target = if first { self.store.emptied() } else { self.store.sibling() };
-        let mut position = Position::before_load(&connection)?;
-        read_tables(&connection, &target, &mut position)?;
-        let mut graph_at = Instant::now();
+        let mut position = Position::before_load(&file.connection)?;
+        position.read_tables(&file.connection, &target, unix_now())?;
+        let graph_at = Instant::now();
         let resumed = match &self.options.snapshot {
             Some(path) if first && !self.resumed.replace(true) => {
-                super::resume::resume(path, &connection, &target, &mut position, self.options.retention)?
+                super::resume::resume(path, &file.connection, &target, &mut position, self.options.retention)?
             }
             _ => false,
         };
         if resumed {
-            if self.catch_up(&connection, &columns, &target, &mut position)? == Looked::LoadAnew {
+            position.history = true;
+            if self.catch_up((&file.connection, &file.columns), &target, &mut position)? == Looked::LoadAnew {
                 return Ok(());
             }
+            position.history = false;
             let loading = target.snapshot().loading().clone();
-            target.set_loading(Loading { complete: true, ..loading });
-        } else if !self.load(&connection, &columns, &target, &mut position)? {
+            target.set_loading(Loading { usable: true, complete: true, ..loading });
+        } else if !self.load(&file.connection, &file.columns, &target, &mut position)? {
             return Ok(());
         }
         if !first {
             self.store.replace_with(&target);
         }
-        let mut file_looked_at = Instant::now();
-        let mut swept_at = Instant::now();
-        while !self.is_stopped() {
-            let woken = self.woken.wait(self.options.poll);
-            if file_looked_at.elapsed() >= Duration::from_secs(1) {
-                file_looked_at = Instant::now();
-                if identity(&self.path) != file {
-                    tracing::info!(path = %self.path.display(), "the database file was replaced, loading it anew");
-                    // A file in the making is not there yet.
-                    return if self.path.exists() {
-                        Ok(())
-                    } else {
-                        Err(rusqlite::Error::QueryReturnedNoRows)
-                    };
+        drop(target);
+        let sweep = Sweep::new();
+        let (file_looked_at, not_loaded) = (Instant::now(), self.store.snapshot().loading().error.clone());
+        let mut followed =
+            Followed { file, position, sweep, graph_at, file_looked_at, not_loaded, is_new: true };
+        loop {
+            match self.follow_on(&mut followed) {
+                Ok(Ended::Stopped) => break,
+                Ok(Ended::LoadAnew) => return Ok(()),
+                Err(error) => {
+                    self.tell_trouble(&error);
+                    if !self.reopen(&mut followed) {
+                        return Ok(());
+                    }
                 }
-            }
-            let now = data_version(&connection)?;
-            if now != version || woken {
-                version = now;
-                if self.catch_up(&connection, &columns, &self.store, &mut position)? == Looked::LoadAnew {
-                    tracing::info!(path = %self.path.display(), "rows went away, loading the database anew");
-                    return Ok(());
-                }
-            }
-            if graph_at.elapsed() >= self.options.graph_every {
-                graph_at = Instant::now();
-                if let Some(cutoff) = cutoff(self.store.snapshot().newest(), self.options.retention) {
-                    self.store.drop_before(cutoff, unix_now());
-                }
-                self.store.set_graph(Graph::new(read::edges(&connection)?, unix_now()));
-            }
-            if position.change.is_none() && swept_at.elapsed() >= Duration::from_secs(1) {
-                swept_at = Instant::now();
-                position.sweep(&connection, &columns, &self.store)?;
             }
         }
         if let Some(path) = &self.options.snapshot {
-            super::resume::save(path, &connection, &self.store, &position);
+            super::resume::save(path, &followed.file.connection, &self.store, &followed.position);
         }
         Ok(())
+    }
+
+    /// Keeps up with the file. What fails can be tried again: the position moves with what was read.
+    fn follow_on(&self, followed: &mut Followed) -> rusqlite::Result<Ended> {
+        while !self.is_stopped() {
+            let woken = self.woken.wait(self.options.poll);
+            if followed.file_looked_at.elapsed() >= Duration::from_secs(1) {
+                followed.file_looked_at = Instant::now();
+                match followed.file.became(&self.path) {
+                    Became::Same => {}
+                    Became::Written => {
+                        let again = Opened::open(&self.path)?;
+                        if !again.is_like(&followed.file) {
+                            return Ok(self.anew("the database file was replaced"));
+                        }
+                        (followed.file, followed.is_new) = (again, true);
+                    }
+                    Became::Replaced => return Ok(self.anew("the database file was replaced")),
+                    // A file in the making is not there yet.
+                    Became::Missing => return Err(rusqlite::Error::InvalidPath(self.path.clone())),
+                }
+            }
+            let Followed { file, position, .. } = followed;
+            if file.has_news()? || woken || followed.is_new {
+                if file.has_other_layout()? {
+                    return Ok(self.anew("the layout of the database changed"));
+                }
+                if self.catch_up((&file.connection, &file.columns), &self.store, position)?
+                    == Looked::LoadAnew
+                {
+                    return Ok(self.anew("rows went away, or the database is another one"));
+                }
+                followed.is_new = false;
+                self.end_trouble(&followed.not_loaded);
+            }
+            if followed.graph_at.elapsed() >= self.options.graph_every {
+                followed.graph_at = Instant::now();
+                if let Some(cutoff) = cutoff(self.store.snapshot().newest(), self.options.retention) {
+                    self.store.drop_before(cutoff, unix_now());
+                }
+                position.read_tables(&file.connection, &self.store, unix_now())?;
+            }
+            // Old rows that cannot be read are no reason to lose the new ones.
+            if let Err(error) = followed.sweep.step(&file.connection, &file.columns, &self.store, position) {
+                tracing::warn!(%error, path = %self.path.display(), "some rows cannot be compared with the database");
+            }
+            self.pack_changed();
+        }
+        Ok(Ended::Stopped)
+    }
+
+    /// Opens the file again after an error, until that succeeds. False when it must be loaded anew or following ends.
+    fn reopen(&self, followed: &mut Followed) -> bool {
+        while !self.is_stopped() {
+            self.woken.wait(Duration::from_secs(1));
+            match followed.file.close().and_then(|()| Opened::open(&self.path)) {
+                Ok(file) => {
+                    let is_like = file.is_like(&followed.file);
+                    (followed.file, followed.is_new) = (file, true);
+                    return is_like;
+                }
+                Err(error) => self.tell_trouble(&error),
+            }
+        }
+        true
+    }
+
+    fn anew(&self, reason: &str) -> Ended {
+        tracing::info!(reason, path = %self.path.display(), "loading the database anew");
+        Ended::LoadAnew
+    }
+
+    fn tell_trouble(&self, error: &rusqlite::Error) {
+        tracing::warn!(%error, path = %self.path.display(), "cannot follow the database, trying again");
+        let loading = self.store.snapshot().loading().clone();
+        self.store.set_loading(Loading { error: Some(error.to_string()), ..loading });
+    }
+
+    fn end_trouble(&self, not_loaded: &Option<String>) {
+        let loading = self.store.snapshot().loading().clone();
+        if loading.error != *not_loaded {
+            self.store.set_loading(Loading { error: not_loaded.clone(), ..loading });
+        }
+    }
+
+    /// Packs segments that many rows changed in, when the thread that packs does not keep up.
+    fn pack_changed(&self) {
+        let changed = |store: &Store| -> usize {
+            store.snapshot().parts.iter().map(|part| part.overlay.rows.len()).sum()
+        };
+        while !self.is_stopped() && changed(&self.store) > MOST_CHANGED && self.store.compact() {}
     }
 
     /// Looks until there is nothing more.
     fn catch_up(
         &self,
-        connection: &Connection,
-        columns: &Columns,
+        (connection, columns): (&Connection, &Columns),
         store: &Store,
         position: &mut Position,
     ) -> rusqlite::Result<Looked> {
         loop {
             match position.look(connection, columns, store, None, unix_now())? {
-                Looked::More if !self.is_stopped() => {}
+                Looked::More if !self.is_stopped() => self.pack_changed(),
                 looked => return Ok(looked),
             }
         }
@@ -315,7 +400,9 @@ impl Work {
                 loading.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < window;
                 target.prepend(chunk.low, chunk.segment, &chunk.defects, loading.clone());
                 // What was told since this was read was not applied to it.
-                position.change = position.change.min(chunk.change);
+                if chunk.change < position.change {
+                    (position.change, position.notice) = (chunk.change, None);
+                }
                 first = false;
             }
             // Memory reaches as far back as it may: what is older stays in the database.
@@ -335,22 +422,12 @@ impl Work {
             })?;
             append.publish();
         }
-        if self.catch_up(connection, columns, target, position)? == Looked::LoadAnew {
+        if self.catch_up((connection, columns), target, position)? == Looked::LoadAnew {
             return Ok(false);
         }
         target.set_loading(Loading { usable: true, complete: true, ..loading });
         Ok(true)
     }
-}
-
-/// The graph first, then observers and nodes.
-fn read_tables(connection: &Connection, store: &Store, position: &mut Position) -> rusqlite::Result<()> {
-    store.set_graph(Graph::new(read::edges(connection)?, unix_now()));
-    store.set_observers(Observers::new(read::observers(connection)?));
-    let nodes = read::nodes(connection)?;
-    position.node_seen = nodes.iter().filter_map(|n| n.last_seen.clone()).max().unwrap_or_default();
-    store.set_nodes(Nodes::new(nodes));
-    Ok(())
 }
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {

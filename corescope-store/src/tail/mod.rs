@@ -1,11 +1,15 @@
 //! Loading a database into the index store and following what the ingestor commits to it.
 
 mod catch_up;
+mod changes;
 mod chunks;
 mod follow;
 mod load;
+mod marks;
+mod opened;
 mod pack;
 mod resume;
+mod sweep;
 mod wake;
 mod whole;
 

@@ -1,0 +1,141 @@
+//! What nobody told the follower is found: rows changed by hand, and another database in the same file.
+
+mod common;
+mod followed;
+
+use std::borrow::Cow;
+
+use common::read_all;
+use corescope_store::memory::{Snapshot, Store};
+use followed::{complete, create, fresh, insert, place, start, until};
+
+fn payload(snapshot: &Snapshot, id: i64) -> Option<String> {
+    snapshot.by_id(id).and_then(|t| t.decoded_json().map(Cow::into_owned))
+}
+
+#[test]
+fn changes_by_hand_are_found_where_changes_are_told_and_where_they_are_not() {
+    for told in [true, false] {
+        let place = place();
+        let db = create(&place.path, told);
+        insert(&db, 1, 3000, 2);
+        let store = Store::new();
+        let follower = start(&place.path, &store);
+        until(&store, "the load", complete);
+        let live = store.subscribe(1000);
+        db.execute_batch(
+            r#"DELETE FROM observations WHERE transmission_id BETWEEN 1 AND 1000;
+             DELETE FROM transmissions WHERE id BETWEEN 1 AND 1000;
+             UPDATE transmissions SET decoded_json = '{"by":"hand"}' WHERE id = 2000;
+             UPDATE transmissions SET raw_hex = 'xyz' WHERE id = 2001;
+             UPDATE transmissions SET last_seen = last_seen + 100 WHERE id = 2002;
+             UPDATE observations SET rssi = -1 WHERE id = 5001;
+             DELETE FROM observations WHERE id = 5100;
+             UPDATE nodes SET name = 'Ridge', last_seen = NULL WHERE public_key = 'aa';
+             UPDATE observers SET name = 'Uno' WHERE id = 'OBS1';"#,
+        )
+        .expect("changes by hand");
+        until(&store, "the tables", |s| {
+            s.nodes().by_key("aa").and_then(|n| n.name.clone()).as_deref() == Some("Ridge")
+                && s.observers().by_id("OBS1").and_then(|o| o.name.clone()).as_deref() == Some("Uno")
+        });
+        until(&store, "the rows", |s| {
+            s.transmission_count() == 1998
+                && payload(s, 2000).as_deref() == Some(r#"{"by":"hand"}"#)
+                && s.observation_by_id(5001).and_then(|o| o.rssi()) == Some(-1.0)
+                && s.observation_by_id(5100).is_none()
+        });
+        until(&store, "all that a fresh load finds", |s| read_all(s) == fresh(&place.path));
+        assert!(store.snapshot().loading().complete, "it was loaded anew");
+        // A damaged row that is repaired comes back with what was heard of it.
+        db.execute("UPDATE transmissions SET raw_hex = '1501AB0007D1' WHERE id = 2001", [])
+            .expect("a repair");
+        until(&store, "a repaired row", |s| s.by_id(2001).is_some_and(|t| t.observation_count() == 2));
+        // A node that is gone, or asleep.
+        db.execute_batch(
+            "DELETE FROM nodes WHERE public_key = 'aa'; INSERT INTO inactive_nodes VALUES ('bb', 'Asleep', NULL);",
+        )
+        .expect("changes by hand");
+        until(&store, "a node that went", |s| {
+            s.nodes().by_key("aa").is_none() && s.nodes().by_key("bb").is_some_and(|n| n.inactive)
+        });
+        drop(follower);
+        assert!(live.try_recv().is_err(), "old rows were told as new ones");
+    }
+}
+
+#[test]
+fn a_node_of_the_future_hides_none_that_are_seen_later() {
+    let place = place();
+    let db = create(&place.path, false);
+    insert(&db, 1, 10, 1);
+    db.execute("INSERT INTO nodes VALUES ('ff', 'Clockless', '2099-01-01T00:00:00Z')", []).expect("a node");
+    let store = Store::new();
+    let options = corescope_store::tail::Options {
+        // The tables are not read whole in the time of this test.
+        graph_every: std::time::Duration::from_hours(1),
+        ..followed::quick()
+    };
+    let _follower = corescope_store::tail::follow(&place.path, store.clone(), options).expect("a follower");
+    until(&store, "the load", complete);
+    db.execute(
+        "INSERT INTO nodes VALUES ('cc', 'Present', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+1 minute'))",
+        [],
+    )
+    .expect("a node");
+    until(&store, "a node of the present", |s| s.nodes().by_key("cc").is_some());
+}
+
+#[test]
+fn a_database_restored_into_the_file_is_loaded_anew() {
+    for told in [true, false] {
+        let place = place();
+        let db = create(&place.path, told);
+        insert(&db, 1, 3001, 2);
+        let other = place.path.with_extension("other");
+        let theirs = create(&other, told);
+        insert(&theirs, 1, 4001, 2);
+        theirs
+            .execute("UPDATE transmissions SET hash = 'b' || substr(hash, 2)", [])
+            .expect("another history");
+        let store = Store::new();
+        let _follower = start(&place.path, &store);
+        until(&store, "the load", complete);
+        {
+            let mut into = rusqlite::Connection::open(&place.path).expect("the file");
+            let backup = rusqlite::backup::Backup::new(&theirs, &mut into).expect("a backup");
+            backup.run_to_completion(10_000, std::time::Duration::ZERO, None).expect("restored");
+        }
+        until(&store, "the other database", |s| {
+            let mixed = s.by_id(1).is_some_and(|t| t.hash().starts_with('0')) && s.by_id(4000).is_some();
+            assert!(!mixed, "both databases at once");
+            s.transmission_count() == 4000 && complete(s)
+        });
+        assert_eq!(read_all(&store.snapshot()), fresh(&other));
+    }
+}
+
+#[test]
+fn a_database_copied_over_the_file_is_loaded_anew() {
+    let place = place();
+    let db = create(&place.path, true);
+    insert(&db, 1, 500, 2);
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("one file");
+    let other = place.path.with_extension("other");
+    let theirs = create(&other, true);
+    insert(&theirs, 1, 601, 2);
+    theirs.execute("UPDATE transmissions SET hash = 'b' || substr(hash, 2)", []).expect("another history");
+    theirs.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("one file");
+    drop(theirs);
+    let store = Store::new();
+    let _follower = start(&place.path, &store);
+    until(&store, "the load", complete);
+    drop(db);
+    let bytes = std::fs::read(&other).expect("the other file");
+    let mut file = std::fs::OpenOptions::new().write(true).open(&place.path).expect("the file");
+    std::io::Write::write_all(&mut file, &bytes).expect("written over");
+    file.set_len(bytes.len() as u64).expect("its length");
+    drop(file);
+    until(&store, "the other database", |s| s.transmission_count() == 600 && complete(s));
+    assert!(store.snapshot().by_id(7).is_some_and(|t| t.hash().starts_with('b')));
+}
