@@ -241,9 +241,16 @@ impl Store {
         next.publish();
     }
 
-    /// Puts the parts of a snapshot file in place of nothing.
-    pub(crate) fn adopt(&self, parts: Vec<Part>, floor: i64, loading: Loading) {
+    /// Puts the parts of a snapshot file in place of nothing, and what was left out when they were loaded.
+    pub(crate) fn adopt(
+        &self,
+        parts: Vec<Part>,
+        floor: i64,
+        defects: BTreeMap<Defect, u64>,
+        loading: Loading,
+    ) {
         let mut next = self.turn();
+        next.tally.defects = Arc::new(defects);
         for part in parts {
             next.maker.aggregates.add_part(&part);
             next.transmission_count += part.len() as u64;

@@ -136,6 +136,23 @@ impl Stored for Box<str> {
     }
 }
 
+impl<T: Stored> Stored for Option<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        u8::from(self.is_some()).write(out);
+        if let Some(value) = self {
+            value.write(out);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        match u8::read(input)? {
+            0 => Some(None),
+            1 => Some(Some(T::read(input)?)),
+            _ => None,
+        }
+    }
+}
+
 impl<A: Stored, B: Stored> Stored for (A, B) {
     fn write(&self, out: &mut Vec<u8>) {
         self.0.write(out);

@@ -2,27 +2,28 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 | `CSSNAP03`; the digits change with the layout of a segment and with what its lists hold |
+//! | 8 + 4 | `CSSNAP04`; the digits change with the layout of a segment and with what its lists hold. CRC-32 of the skeleton of payload texts |
 //! | 4 + 4 + n | length and CRC-32 of the header, the header |
-//! | 8 + 4 + n, repeated | length and CRC-32 of a part, the part; oldest first, as many as the header says |
+//! | 8 + 4 + n, repeated | length and CRC-32 of a part, the part; newest first, as many as the header says, and no more |
 //!
 //! Numbers are little endian. The header holds the identity of the database and where its follower stood. A file
 //! that is damaged, of another layout or of another database is no error: the database is loaded instead.
 
 pub(crate) mod codec;
 
+use std::collections::BTreeMap;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::codec::{Reader, Stored};
+use self::codec::{Reader, Stored, stored_fields};
+use super::checks::Defect;
 use super::part::Part;
-use super::segment::Segment;
+use super::segment::{Segment, skeleton_sum};
 use super::snapshot::Snapshot;
-use super::view::Transmission;
 
-const MAGIC: &[u8; 8] = b"CSSNAP03";
+const MAGIC: &[u8; 8] = b"CSSNAP04";
 /// Longest header, bytes: the observers are in it.
 const MOST_HEADER: u32 = 64 << 20;
 
@@ -33,17 +34,72 @@ pub(crate) struct Header {
     pub(crate) transmission: i64,
     /// Highest observation id.
     pub(crate) observation: i64,
-    /// Last `seq` of `cs_changes`, -1 when the file had no such table.
-    pub(crate) change: i64,
-    /// Transmissions in the database up to that id.
+    /// Last `seq` of `cs_changes`; `None` when the file had no such table.
+    pub(crate) change: Option<i64>,
+    /// Its `kind`, `id` and `key`.
+    pub(crate) notice: Option<(Box<str>, Option<i64>, Option<Box<str>>)>,
+    /// Transmissions in the database up to that id, and those of which it was told later that they were removed.
     pub(crate) count: i64,
-    /// Some transmissions: id, hash, first reception.
-    pub(crate) samples: Vec<(i64, Box<str>, Box<str>)>,
+    /// Transmission and timestamp of the observation with that id.
+    pub(crate) newest: Option<(Option<i64>, Option<i64>)>,
+    /// Some transmissions.
+    pub(crate) samples: Vec<Sample>,
     /// Rowid and id of each observer.
     pub(crate) observers: Vec<(i64, Box<str>)>,
+    /// Rows that were left out: [`Defect::word`] and how many.
+    pub(crate) defects: Vec<(Box<str>, u64)>,
     /// Ids below are not in the file.
     pub(crate) floor: i64,
-    parts: u32,
+    /// Bytes that each part holds in memory, newest first.
+    pub(crate) parts: Vec<u64>,
+}
+
+/// A transmission by which a database is known again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) id: i64,
+    pub(crate) hash: Box<str>,
+    pub(crate) first_seen: Box<str>,
+    /// Its observations: how many, and checksums of their ids and timestamps.
+    pub(crate) observations: (i64, i64, i64),
+}
+
+stored_fields!(Sample { id, hash, first_seen, observations });
+stored_fields!(Header {
+    transmission,
+    observation,
+    change,
+    notice,
+    count,
+    newest,
+    samples,
+    observers,
+    defects,
+    floor,
+    parts
+});
+
+const DEFECTS: [Defect; 8] = [
+    Defect::Hex,
+    Defect::Hash,
+    Defect::Time,
+    Defect::Json,
+    Defect::Payload,
+    Defect::Type,
+    Defect::Size,
+    Defect::Dangling,
+];
+
+impl Header {
+    /// The rows that were left out, by reason.
+    pub(crate) fn defects(&self) -> BTreeMap<Defect, u64> {
+        let named = |word: &str| DEFECTS.into_iter().find(|defect| defect.word() == word);
+        self.defects.iter().filter_map(|(word, count)| Some((named(word)?, *count))).collect()
+    }
+
+    pub(crate) fn set_defects(&mut self, defects: &BTreeMap<Defect, u64>) {
+        self.defects = defects.iter().map(|(defect, count)| (defect.word().into(), *count)).collect();
+    }
 }
 
 /// Why a snapshot file is not used.
@@ -60,47 +116,25 @@ pub(crate) enum Unusable {
     Form(&'static str),
 }
 
-impl Header {
-    /// The header for a snapshot of a store that followed a database.
-    pub(crate) fn of(
-        snapshot: &Snapshot,
-        (transmission, observation): (i64, i64),
-        change: Option<i64>,
-        count: i64,
-    ) -> Self {
-        let step = (snapshot.transmission_count() as usize / 16).max(1);
-        let sample = |t: Transmission<'_>| (t.id(), t.hash().into(), t.first_seen().into());
-        let newest = snapshot.transmissions().next_back();
-        Self {
-            transmission,
-            observation,
-            change: change.unwrap_or(-1),
-            count,
-            samples: snapshot.transmissions().step_by(step).chain(newest).map(sample).collect(),
-            observers: snapshot.observers().iter().map(|o| (o.rowid, o.id.as_str().into())).collect(),
-            floor: snapshot.floor(),
-            parts: 0,
-        }
-    }
-}
-
 /// Writes a snapshot file: beside its name first, then in place of it.
 pub(crate) fn save(path: &Path, snapshot: &Snapshot, mut header: Header) -> std::io::Result<()> {
     let beside = crate::db::beside(path, ".tmp");
     let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(&beside)?);
     let mut packed = snapshot.clone();
     packed.pack_whole();
-    header.parts = packed.parts.len() as u32;
+    let parts: Vec<_> = packed.parts.iter().rev().map(|part| (part.low, part.high, part.settled())).collect();
+    header.parts = parts.iter().map(|(_, _, segment)| segment.bytes() as u64).collect();
     out.write_all(MAGIC)?;
+    out.write_all(&skeleton_sum().to_le_bytes())?;
     let mut bytes = Vec::new();
     header.write(&mut bytes);
     out.write_all(&(bytes.len() as u32).to_le_bytes())?;
     out.write_all(&crc32fast::hash(&bytes).to_le_bytes())?;
     out.write_all(&bytes)?;
-    for part in &packed.parts {
+    for (low, high, segment) in &parts {
         bytes.clear();
-        (part.low, part.high).write(&mut bytes);
-        part.settled().write(&mut bytes);
+        (*low, *high).write(&mut bytes);
+        segment.write(&mut bytes);
         out.write_all(&(bytes.len() as u64).to_le_bytes())?;
         out.write_all(&crc32fast::hash(&bytes).to_le_bytes())?;
         out.write_all(&bytes)?;
@@ -111,21 +145,42 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot, mut header: Header) -> std:
     std::fs::rename(&beside, path)
 }
 
-/// Reads a snapshot file whole.
-pub(crate) fn open(path: &Path) -> Result<(Header, Vec<Part>), Unusable> {
+/// Reads a snapshot file: the newest parts that `budget` bytes have room for. The header tells of the floor above which
+/// everything is there.
+pub(crate) fn open(path: &Path, budget: Option<usize>) -> Result<(Header, Vec<Part>), Unusable> {
     let file = std::fs::File::open(path)?;
-    let left = file.metadata()?.len();
+    let mut left = file.metadata()?.len();
     let mut input = BufReader::with_capacity(1 << 20, file);
-    if take::<8>(&mut input)? != *MAGIC {
+    if take::<8>(&mut input)? != *MAGIC || u32::from_le_bytes(take(&mut input)?) != skeleton_sum() {
         return Err(Unusable::Magic);
     }
     let length = u32::from_le_bytes(take(&mut input)?);
+    left = left.saturating_sub(8 + 4 + 4 + 4);
     if length > MOST_HEADER || u64::from(length) > left {
         return Err(Unusable::Form("the length of the header"));
     }
+    left -= u64::from(length);
     let header = checked(&mut input, u64::from(length), "the header")?;
-    let header = read_all::<Header>(&header).ok_or(Unusable::Form("the header"))?;
-    let parts = parts(&mut input, left, header.parts)?;
+    let mut header = read_all::<Header>(&header).ok_or(Unusable::Form("the header"))?;
+    let mut room = budget.map_or(u64::MAX, |bytes| bytes as u64);
+    let fits = |bytes: &&u64| {
+        let rest = room.checked_sub(**bytes);
+        room = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let wanted = header.parts.iter().take_while(fits).count();
+    let parts = parts(&mut input, &mut left, wanted)?;
+    for _ in wanted..header.parts.len() {
+        let length = part_length(&mut input, &mut left)?;
+        input
+            .seek_relative(i64::try_from(length).map_err(|_| Unusable::Form("a part"))?.saturating_add(4))?;
+    }
+    if left > 0 {
+        return Err(Unusable::Form("what follows the last part"));
+    }
+    if wanted < header.parts.len() {
+        header.floor = parts.first().map_or(header.transmission.saturating_add(1), |part| part.low);
+    }
     let ordered = parts.windows(2).all(|w| matches!(w, [a, b] if a.high < b.low));
     if ordered && parts.iter().all(|p| p.low <= p.high) {
         Ok((header, parts))
@@ -134,15 +189,23 @@ pub(crate) fn open(path: &Path) -> Result<(Header, Vec<Part>), Unusable> {
     }
 }
 
+/// The length of the part that follows. It is believed as far as the file is long.
+fn part_length(input: &mut impl Read, left: &mut u64) -> Result<u64, Unusable> {
+    let length = u64::from_le_bytes(take(input)?);
+    let rest = left.checked_sub(8 + 4).and_then(|left| left.checked_sub(length));
+    *left = rest.ok_or(Unusable::Form("the length of a part"))?;
+    Ok(length)
+}
+
 /// A part as it lies in the file.
 struct Unread {
-    number: u32,
+    number: usize,
     sum: u32,
     bytes: Vec<u8>,
 }
 
 impl Unread {
-    fn read(self) -> Result<(u32, Part), Unusable> {
+    fn read(self) -> Result<(usize, Part), Unusable> {
         if crc32fast::hash(&self.bytes) != self.sum {
             return Err(Unusable::Checksum("a part"));
         }
@@ -155,8 +218,8 @@ impl Unread {
     }
 }
 
-/// Reads the parts: this thread reads the file, others check it and take it apart.
-fn parts(input: &mut impl Read, mut left: u64, count: u32) -> Result<Vec<Part>, Unusable> {
+/// Reads the first parts, which are the newest, and gives them in ascending order: this thread reads the file, others check it and take it apart.
+fn parts(input: &mut impl Read, left: &mut u64, count: usize) -> Result<Vec<Part>, Unusable> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let (sender, queue) = sync_channel::<Unread>(threads);
     let queue = Mutex::new(queue);
@@ -169,16 +232,14 @@ fn parts(input: &mut impl Read, mut left: u64, count: u32) -> Result<Vec<Part>, 
         }
         done
     };
-    let mut parts: Vec<(u32, Part)> = std::thread::scope(|scope| {
+    let mut parts: Vec<(usize, Part)> = std::thread::scope(|scope| {
         let mut workers = Vec::new();
         for _ in 0..threads {
             workers.push(std::thread::Builder::new().name("store-resume".into()).spawn_scoped(scope, work)?);
         }
         let mut read = || {
             for number in 0..count {
-                let length = u64::from_le_bytes(take(input)?);
-                // A length is believed as far as the file is long.
-                left = left.checked_sub(length).ok_or(Unusable::Form("the length of a part"))?;
+                let length = part_length(input, left)?;
                 let (sum, bytes) = summed(input, length, "a part")?;
                 if sender.send(Unread { number, sum, bytes }).is_err() {
                     break;
@@ -199,7 +260,7 @@ fn parts(input: &mut impl Read, mut left: u64, count: u32) -> Result<Vec<Part>, 
         parts.into_iter().collect::<Result<_, Unusable>>()
     })?;
     parts.sort_unstable_by_key(|(number, _)| *number);
-    Ok(parts.into_iter().map(|(_, part)| part).collect())
+    Ok(parts.into_iter().rev().map(|(_, part)| part).collect())
 }
 
 fn take<const N: usize>(input: &mut impl Read) -> std::io::Result<[u8; N]> {
@@ -226,22 +287,4 @@ fn read_all<T: Stored>(bytes: &[u8]) -> Option<T> {
     let mut reader = Reader::new(bytes);
     let value = T::read(&mut reader)?;
     reader.is_empty().then_some(value)
-}
-
-impl Stored for Header {
-    fn write(&self, out: &mut Vec<u8>) {
-        (self.transmission, self.observation).write(out);
-        (self.change, self.count).write(out);
-        self.samples.write(out);
-        self.observers.write(out);
-        (self.floor, self.parts).write(out);
-    }
-
-    fn read(input: &mut Reader<'_>) -> Option<Self> {
-        let (transmission, observation) = Stored::read(input)?;
-        let (change, count) = Stored::read(input)?;
-        let (samples, observers) = (Stored::read(input)?, Stored::read(input)?);
-        let (floor, parts) = Stored::read(input)?;
-        Some(Self { transmission, observation, change, count, samples, observers, floor, parts })
-    }
 }

@@ -33,6 +33,7 @@ use numbers::{Distances, Ids};
 use odd::Odd;
 pub(crate) use packed::Packed;
 use postings::{HashIndex, Postings};
+pub(crate) use text::skeleton_sum;
 use way::{Of, Way};
 
 use super::owned::DisplayKey;

@@ -46,6 +46,11 @@ const SKELETON: &str = concat!(
     r##"{"type":"GRP_DATA","dataType":,"dataLen":,"decryptedBlob":"{"type":"UNKNOWN","raw":"","error":"too short"}"##,
 );
 
+/// A checksum of the skeleton: short forms written with another one cannot be read.
+pub(crate) fn skeleton_sum() -> u32 {
+    crc32fast::hash(SKELETON.as_bytes())
+}
+
 const HASH_BITS: u32 = 12;
 
 /// Position (plus one) of the last occurrence of four bytes of the skeleton, by their hash.
