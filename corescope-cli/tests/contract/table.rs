@@ -93,7 +93,8 @@ fn observation() -> Value {
 /// A page of packets.
 fn page(of: Value) -> Value {
     json!({
-        "packets": [of], "total": "i", "limit": "i", "offset": "i", "nextCursor?": "s", "filter?": {"unknown": ["s"]}
+        "packets": [of], "total": "i", "limit": "i", "offset": "i", "nextCursor?": "s", "filter?": {"unknown": ["s"]},
+        "warnings?": [{"column": "i", "message": "s", "suggestion?": "s"}]
     })
 }
 
