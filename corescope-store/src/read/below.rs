@@ -15,6 +15,10 @@ const ROWS: i64 = 2048;
 /// Texts of times may have a zone: they begin at most so much earlier than the moment they stand for, seconds.
 const ZONE: i64 = 86_400;
 
+/// The signs keep SQLite from indexes that would lead it through all older receptions.
+const SINCE: &str = "SELECT observer_idx, count(*) FROM observations
+   WHERE timestamp >= ?1 AND +transmission_id < ?2 GROUP BY +observer_idx";
+
 /// Which transmissions are wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Below<'a> {
@@ -24,7 +28,7 @@ pub(crate) enum Below<'a> {
     Type(i64),
     /// Group texts of this channel.
     Channel(&'a str),
-    /// First heard at this time or later, unix seconds; a few older ones too.
+    /// First heard at this time or later, unix seconds; a few older ones too; in no particular order.
     SeenSince(i64),
     /// Sent by this node (`from_pubkey`), the highest id first.
     Sender(&'a str),
@@ -51,10 +55,12 @@ pub(crate) fn each_below(
         }
         Below::Sender(key) => ("from_pubkey = ?3", key, "DESC"),
     };
-    let sql = format!(
-        "SELECT {} FROM transmissions WHERE {filter} AND id >= ?1 AND id < ?2 ORDER BY id {order} LIMIT ?4",
-        columns.transmissions
-    );
+    let (range, most) = match which {
+        // The signs lead SQLite to the index of first receptions. There the order is another, so it is read at once.
+        Below::SeenSince(_) => ("+id >= ?1 AND +id < ?2 LIMIT ?4".to_owned(), i64::MAX),
+        _ => (format!("id >= ?1 AND id < ?2 ORDER BY id {order} LIMIT ?4"), ROWS),
+    };
+    let sql = format!("SELECT {} FROM transmissions WHERE {filter} AND {range}", columns.transmissions);
     let mut heard = connection.prepare_cached(&format!(
         "SELECT {} FROM observations WHERE transmission_id = ?1 ORDER BY id",
         columns.observations
@@ -62,7 +68,7 @@ pub(crate) fn each_below(
     let Range { start: mut low, end: mut high } = ids;
     loop {
         let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query((low, high, value, ROWS))?;
+        let mut rows = statement.query((low, high, value, most))?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             count += 1;
@@ -88,7 +94,7 @@ pub(crate) fn each_below(
                 return Ok(());
             }
         }
-        if count < ROWS {
+        if count < most {
             return Ok(());
         }
     }
@@ -127,12 +133,50 @@ pub(crate) fn receptions_by_observer(
     below: i64,
     since: i64,
 ) -> rusqlite::Result<BTreeMap<Option<i64>, u64>> {
-    // The sign keeps SQLite from an index that would lead it through all older receptions.
-    let mut statement = connection.prepare_cached(
-        "SELECT observer_idx, count(*) FROM observations
-           WHERE timestamp >= ?1 AND +transmission_id < ?2 GROUP BY observer_idx",
-    )?;
+    let mut statement = connection.prepare_cached(SINCE)?;
     let counts =
         statement.query_map([since, below], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     counts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What SQLite means to do for a statement.
+    fn plan(connection: &Connection, sql: &str) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.query_map([0_i64, 0], |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+
+    #[test]
+    fn late_rows_are_found_by_the_index_of_times() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE transmissions (id INTEGER PRIMARY KEY, raw_hex TEXT, hash TEXT, first_seen TEXT);
+                 CREATE INDEX t1 ON transmissions(first_seen);
+                 CREATE TABLE observations (id INTEGER PRIMARY KEY, transmission_id INTEGER, observer_idx INTEGER,
+                   timestamp INTEGER);
+                 CREATE INDEX o1 ON observations(timestamp);
+                 CREATE INDEX o2 ON observations(transmission_id, timestamp);
+                 CREATE INDEX o3 ON observations(observer_idx, timestamp);
+                 INSERT INTO transmissions VALUES (1, '00', 'a', '2026-06-01T00:00:00Z'), (2, '00', 'b', '2026-06-03T00:00:00Z'),
+                   (3, '00', 'c', '2026-06-04T00:00:00Z');
+                 INSERT INTO observations VALUES (1, 1, 7, 50), (2, 2, 7, 150), (3, 2, NULL, 160), (4, 3, 7, 170);",
+            )
+            .unwrap();
+        let by_observer = receptions_by_observer(&connection, 3, 100).unwrap();
+        assert_eq!(by_observer, BTreeMap::from([(None, 1), (Some(7), 1)]));
+        let mut found = Vec::new();
+        let since = Below::SeenSince(corescope_core::time::parse_rfc3339("2026-06-03T00:00:00Z").unwrap());
+        each_below(&connection, since, i64::MIN..3, false, &mut |row| {
+            found.push(row.head.id);
+            true
+        })
+        .unwrap();
+        assert_eq!(found, [2]);
+        assert!(plan(&connection, SINCE).contains("INDEX o1"), "{}", plan(&connection, SINCE));
+    }
 }
