@@ -86,8 +86,7 @@ fn measure(path: &Path, writable: bool) -> anyhow::Result<Value> {
     let follower = tail::follow(path, store.clone(), options()).context("starting the follower")?;
     wait_for_load(&store)?;
     put("snapshot_start_s", json!(rounded(begin.elapsed().as_secs_f64())));
-    queries(&store, false, &mut put)?;
-    queries(&store, true, &mut put)?;
+    queries(&store, &mut put)?;
     put("append_observations_per_s", json!(append_rate(&store).round()));
     if writable {
         let delays = follow_delays(path, &store)?;
@@ -147,52 +146,70 @@ fn scan(path: &Path) -> rusqlite::Result<f64> {
     Ok(rate)
 }
 
-/// Times every query; with `appending`, while 5000 observations a second come in.
-fn queries(store: &Store, appending: bool, put: &mut impl FnMut(&str, Value)) -> anyhow::Result<()> {
+/// Times every query, in turns while 5000 observations a second come in and while none do: both of the same rows.
+fn queries(store: &Store, put: &mut impl FnMut(&str, Value)) -> anyhow::Result<()> {
+    const TURNS: usize = 8;
     let list = asked(&store.snapshot())?;
     let hashes: Vec<String> =
         store.snapshot().transmissions().step_by(101).map(|t| t.hash().into_owned()).collect();
-    let stop = AtomicBool::new(false);
+    // Made beforehand: the simulator is not what is measured.
+    let rows: Vec<Rows> = std::iter::from_fn({
+        let mut source = Source::new(20.0, 24.0);
+        move || source.next()
+    })
+    .take(2000)
+    .collect();
+    let (appending, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        if appending {
-            scope.spawn(|| append_at(store, 5000.0, &stop));
-        }
+        scope.spawn(|| append_at(store, 5000.0, &rows, &appending, &stop));
         for (name, _) in QUERIES {
-            let mut times = Vec::new();
-            let end = Instant::now() + Duration::from_secs(1);
-            while Instant::now() < end || times.len() < 100 {
-                if name == "by_hash" {
-                    // One alone is shorter than the clock is exact.
-                    let snapshot = store.snapshot();
-                    for some in hashes.chunks(16) {
-                        let begin = Instant::now();
-                        for hash in some {
-                            std::hint::black_box(snapshot.by_hash(hash));
-                        }
-                        times.push(begin.elapsed() / some.len() as u32);
-                    }
-                    continue;
+            let ask: Box<dyn Fn(&mut Vec<Duration>)> = if name == "by_hash" {
+                Box::new(|times| look_up(store, &hashes, times))
+            } else if let Some((_, query)) = list.iter().find(|(n, _)| *n == name) {
+                Box::new(|times| {
+                    let begin = Instant::now();
+                    std::hint::black_box(store.snapshot().query(query).total);
+                    times.push(begin.elapsed());
+                })
+            } else {
+                continue;
+            };
+            let mut times = [Vec::new(), Vec::new()];
+            for turn in 0..TURNS {
+                appending.store(turn % 2 == 0, Ordering::Release);
+                let (begin, times) = (Instant::now(), &mut times[turn % 2]);
+                let before = times.len();
+                while begin.elapsed() < Duration::from_millis(250) || times.len() - before < 25 {
+                    ask(times);
                 }
-                let Some((_, query)) = list.iter().find(|(n, _)| *n == name) else { break };
-                let begin = Instant::now();
-                std::hint::black_box(store.snapshot().query(query).total);
-                times.push(begin.elapsed());
             }
-            times.sort_unstable();
-            let us = |share: usize| {
+            appending.store(false, Ordering::Release);
+            let us = |times: &[Duration], share: usize| {
                 let at = (times.len() * share / 100).min(times.len().saturating_sub(1));
                 rounded(times.get(at).copied().unwrap_or_default().as_secs_f64() * 1e6)
             };
-            if appending {
-                put(&format!("{name}_p50_us"), json!(us(50)));
-                put(&format!("{name}_p99_us"), json!(us(99)));
-            } else {
-                put(&format!("{name}_quiet_p99_us"), json!(us(99)));
-            }
+            times.iter_mut().for_each(|times| times.sort_unstable());
+            let [loaded, quiet] = &times;
+            put(&format!("{name}_p50_us"), json!(us(loaded, 50)));
+            put(&format!("{name}_p99_us"), json!(us(loaded, 99)));
+            put(&format!("{name}_quiet_p50_us"), json!(us(quiet, 50)));
+            put(&format!("{name}_quiet_p99_us"), json!(us(quiet, 99)));
         }
         stop.store(true, Ordering::Release);
     });
     Ok(())
+}
+
+/// Looks up hashes, sixteen at a time: one alone is shorter than the clock is exact.
+fn look_up(store: &Store, hashes: &[String], times: &mut Vec<Duration>) {
+    let snapshot = store.snapshot();
+    for some in hashes.chunks(16) {
+        let begin = Instant::now();
+        for hash in some {
+            std::hint::black_box(snapshot.by_hash(hash));
+        }
+        times.push(begin.elapsed() / some.len() as u32);
+    }
 }
 
 /// The queries, for a node, an observer and a channel that occur.
@@ -227,18 +244,19 @@ fn asked(snapshot: &Snapshot) -> anyhow::Result<Vec<(&'static str, Query)>> {
     ])
 }
 
-/// Appends that many observations a second until told to stop.
-fn append_at(store: &Store, per_s: f64, stop: &AtomicBool) {
-    let mut source = Source::new(20.0, 24.0);
-    let begin = Instant::now();
-    let mut sent = 0.0;
+/// Appends that many observations a second while told to, until told to stop.
+fn append_at(store: &Store, per_s: f64, rows: &[Rows], appending: &AtomicBool, stop: &AtomicBool) {
+    let (mut begin, mut sent) = (Instant::now(), 0.0);
+    let mut some = rows.chunks(4).cycle();
     while !stop.load(Ordering::Acquire) {
-        if sent > begin.elapsed().as_secs_f64() * per_s {
-            std::thread::sleep(Duration::from_millis(5));
-            continue;
+        if !appending.load(Ordering::Acquire) {
+            (begin, sent) = (Instant::now(), 0.0);
         }
-        let some: Vec<Rows> = std::iter::from_fn(|| source.next()).take(4).collect();
-        sent += append(store, &some) as f64;
+        if sent > begin.elapsed().as_secs_f64() * per_s || !appending.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(5));
+        } else if let Some(rows) = some.next() {
+            sent += append(store, rows) as f64;
+        }
     }
 }
 

@@ -33,7 +33,8 @@ With --json the keys are stable: bytes_per_observation, bytes_per_transmission, 
 sqlite_scan_rows_per_s, load_cpu_s, snapshot_write_s, snapshot_start_s, append_observations_per_s,
 follow_ms_p50, follow_ms_p99, and for each query by_hash, latest_50, latest_50_grouped, by_node, by_observer,
 by_channel, expression, expression_payload and full_count <query>_p50_us and <query>_p99_us (while 5000
-observations a second are appended) and <query>_quiet_p99_us.";
+observations a second are appended), <query>_quiet_p50_us and <query>_quiet_p99_us (in turns with that, of the same
+rows, while none are).";
 
 /// Measure loading, memory and queries of the index store.
 #[derive(Debug, clap::Args)]

@@ -31,14 +31,18 @@ pub(super) fn print(figures: &Map<String, Value>) {
             line(&format!("{what}, {share}"), shown(&format!("{key}_ms_{share}"), "ms"), aim);
         }
     }
-    println!("\n{:<22} {:>12} {:>12} {:>14}   aim", "query", "p50 us", "p99 us", "quiet p99 us");
+    println!(
+        "\n{:<22} {:>12} {:>12} {:>14} {:>14}   aim",
+        "query", "p50 us", "p99 us", "quiet p50 us", "quiet p99 us"
+    );
     for (name, aim) in super::measure::QUERIES {
         let figure =
             |suffix: &str| number(&format!("{name}_{suffix}")).map_or_else(|| "-".into(), |n| n.to_string());
         println!(
-            "{name:<22} {:>12} {:>12} {:>14}   {aim}",
+            "{name:<22} {:>12} {:>12} {:>14} {:>14}   {aim}",
             figure("p50_us"),
             figure("p99_us"),
+            figure("quiet_p50_us"),
             figure("quiet_p99_us")
         );
     }
