@@ -3,10 +3,13 @@
 mod common;
 mod followed;
 
+use std::any::Any;
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::read_all;
-use corescope_store::memory::{Snapshot, Store};
+use corescope_store::memory::{Aggregate, Snapshot, Store, Transmission};
 use followed::{complete, create, fresh, insert, place, start, until};
 
 fn payload(snapshot: &Snapshot, id: i64) -> Option<String> {
@@ -138,4 +141,54 @@ fn a_database_copied_over_the_file_is_loaded_anew() {
     drop(file);
     until(&store, "the other database", |s| s.transmission_count() == 600 && complete(s));
     assert!(store.snapshot().by_id(7).is_some_and(|t| t.hash().starts_with('b')));
+}
+
+/// The most rows there were at a time.
+#[derive(Debug)]
+struct Most {
+    now: usize,
+    most: Arc<AtomicUsize>,
+}
+
+impl Aggregate for Most {
+    fn add(&mut self, _: &Transmission<'_>) {
+        self.now += 1;
+        self.most.fetch_max(self.now, Ordering::Relaxed);
+    }
+
+    fn remove(&mut self, _: &Transmission<'_>) {
+        self.now -= 1;
+    }
+
+    fn clear(&mut self) {
+        self.now = 0;
+    }
+
+    fn publish(&mut self, _: &Snapshot) -> Arc<dyn Any + Send + Sync> {
+        Arc::new(())
+    }
+}
+
+#[test]
+fn old_contents_stay_while_a_file_is_loaded_anew_if_the_ceiling_has_room_for_both() {
+    for (thirds, both) in [(4, false), (12, true)] {
+        let place = place();
+        let db = create(&place.path, true);
+        insert(&db, 1, 500, 2);
+        let store = Store::new();
+        let _follower = start(&place.path, &store);
+        until(&store, "the load", complete);
+        store.set_budget(Some(store.snapshot().held_bytes() * thirds / 3));
+        let most = Arc::<AtomicUsize>::default();
+        store.register(Box::new(Most { now: 0, most: Arc::clone(&most) }));
+        let other = place.path.with_extension("other");
+        insert(&create(&other, true), 1, 501, 2);
+        drop(db);
+        for end in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", place.path.display()));
+        }
+        std::fs::rename(&other, &place.path).expect("a file in its place");
+        until(&store, "the other file", |s| s.by_id(500).is_some() && complete(s));
+        assert_eq!(most.load(Ordering::Relaxed) > 501, both, "{most:?} rows at a time");
+    }
 }

@@ -185,8 +185,11 @@ impl Work {
     /// Loads one file and follows it. Ends when it must be loaded anew.
     fn session(&self) -> rusqlite::Result<()> {
         let file = Opened::open(&self.path)?;
-        // The first load is seen as it grows; a later one when it is done.
-        let first = self.store.snapshot().version() == 0 || !self.store.snapshot().loading().complete;
+        // The first load is seen as it grows; a later one when it is done, if the ceiling has room for both.
+        let now = self.store.snapshot();
+        let crowded = self.store.budget().is_some_and(|budget| now.held_bytes() > budget / 2);
+        let first = now.version() == 0 || !now.loading().complete || crowded;
+        drop(now);
         let target = if first { self.store.emptied() } else { self.store.sibling() };
         let mut position = Position::before_load(&file.connection)?;
         position.read_tables(&file.connection, &target, unix_now())?;
