@@ -1,6 +1,7 @@
 //! Marks of a database: a few rows by which it is told from another one that took its place in the same file.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::changes::Changes;
 use crate::memory::Snapshot;
@@ -28,19 +29,23 @@ pub(super) fn are_of_another(
             continue;
         }
         looked_at += 1;
-        let Some(hash) = transmission.query_row([id], |row| row.get::<_, Option<String>>(0)).optional()?
-        else {
-            gone += 1;
-            continue;
-        };
-        if hash.as_deref() != Some(&*known.hash()) {
-            return Ok(true);
+        // A value of another type than the schema's is another value, not an error that would come again and again.
+        let same_hash = |row: &Row<'_>| Ok(row.get_ref(0)? == ValueRef::Text(known.hash().as_bytes()));
+        match transmission.query_row([id], same_hash).optional()? {
+            None => {
+                gone += 1;
+                continue;
+            }
+            Some(false) => return Ok(true),
+            Some(true) => {}
         }
         let last = known.observation_count().checked_sub(1).and_then(|at| known.observation(at));
         if let Some(last) = last {
-            let now: Option<(Option<i64>, Option<i64>)> =
-                observation.query_row([last.id()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            if now.is_some_and(|now| now != (Some(id), Some(last.timestamp()))) {
+            let same = |row: &Row<'_>| {
+                Ok(row.get_ref(0)? == ValueRef::Integer(id)
+                    && row.get_ref(1)? == ValueRef::Integer(last.timestamp()))
+            };
+            if observation.query_row([last.id()], same).optional()? == Some(false) {
                 return Ok(true);
             }
         }

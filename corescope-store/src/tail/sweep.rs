@@ -33,8 +33,9 @@ impl Sweep {
     /// One step, when it is time for one.
     ///
     /// Where the writer tells of its changes a pass takes an hour (sooner below 360 thousand transmissions: 100 a
-    /// second at least; later beyond 900 thousand: 250 at most), else ten minutes (250 to 1000 a second). Where
-    /// something differed the next step follows at once: changes of one hand lie together.
+    /// second at least; later beyond 900 thousand: 250 at most) and at most a fiftieth of the time, so that a slow disk
+    /// has others to serve; else ten minutes (250 to 1000 a second) and a fifth. Where something differed the next step
+    /// follows at once: changes of one hand lie together.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
@@ -42,16 +43,17 @@ impl Sweep {
         store: &Store,
         position: &Position,
     ) -> rusqlite::Result<()> {
-        if Instant::now() < self.due {
+        let begin = Instant::now();
+        if begin < self.due {
             return Ok(());
         }
         // Where nothing can be read now, it goes on behind and comes back with the next pass.
-        self.due = Instant::now() + AFTER_ERROR;
+        self.due = begin + AFTER_ERROR;
         let snapshot = store.snapshot();
         let count = snapshot.transmission_count();
-        let a_second = match position.change {
-            Some(_) => (count / 3600).clamp(100, 250),
-            None => (count / 600).clamp(250, 1000),
+        let (a_second, share) = match position.change {
+            Some(_) => ((count / 3600).clamp(100, 250), 50),
+            None => ((count / 600).clamp(250, 1000), 5),
         };
         let transaction = connection.unchecked_transaction()?;
         let low = self.next.max(snapshot.floor());
@@ -92,7 +94,8 @@ impl Sweep {
         put_right(connection, columns, store, position, &differ)?;
         drop(transaction);
         self.next = next_after(high, position);
-        let pause = Duration::from_millis(AT_ONCE as u64 * 1000 / a_second);
+        let pause =
+            Duration::from_millis(AT_ONCE as u64 * 1000 / a_second).max(begin.elapsed() * (share - 1));
         self.due = Instant::now() + if differ.is_empty() { pause } else { Duration::ZERO };
         Ok(())
     }

@@ -188,8 +188,9 @@ fn queries(store: &Store, put: &mut impl FnMut(&str, Value)) -> anyhow::Result<(
                 let at = (times.len() * share / 100).min(times.len().saturating_sub(1));
                 rounded(times.get(at).copied().unwrap_or_default().as_secs_f64() * 1e6)
             };
-            times.iter_mut().for_each(|times| times.sort_unstable());
-            let [loaded, quiet] = &times;
+            let [loaded, quiet] = &mut times;
+            loaded.sort_unstable();
+            quiet.sort_unstable();
             put(&format!("{name}_p50_us"), json!(us(loaded, 50)));
             put(&format!("{name}_p99_us"), json!(us(loaded, 99)));
             put(&format!("{name}_quiet_p50_us"), json!(us(quiet, 50)));
