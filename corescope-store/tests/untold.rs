@@ -21,19 +21,19 @@ fn changes_by_hand_are_found_where_changes_are_told_and_where_they_are_not() {
     for told in [true, false] {
         let place = place();
         let db = create(&place.path, told);
-        insert(&db, 1, 3000, 2);
+        insert(&db, 1, 1000, 2);
         let store = Store::new();
         let follower = start(&place.path, &store);
         until(&store, "the load", complete);
         let live = store.subscribe(1000);
         db.execute_batch(
-            r#"DELETE FROM observations WHERE transmission_id BETWEEN 1 AND 1000;
-             DELETE FROM transmissions WHERE id BETWEEN 1 AND 1000;
-             UPDATE transmissions SET decoded_json = '{"by":"hand"}' WHERE id = 2000;
-             UPDATE transmissions SET raw_hex = 'xyz' WHERE id = 2001;
-             UPDATE transmissions SET last_seen = last_seen + 100 WHERE id = 2002;
-             UPDATE observations SET rssi = -1 WHERE id = 5001;
-             DELETE FROM observations WHERE id = 5100;
+            r#"DELETE FROM observations WHERE transmission_id BETWEEN 1 AND 300;
+             DELETE FROM transmissions WHERE id BETWEEN 1 AND 300;
+             UPDATE transmissions SET decoded_json = '{"by":"hand"}' WHERE id = 700;
+             UPDATE transmissions SET raw_hex = 'xyz' WHERE id = 701;
+             UPDATE transmissions SET last_seen = last_seen + 100 WHERE id = 702;
+             UPDATE observations SET rssi = -1 WHERE id = 1601;
+             DELETE FROM observations WHERE id = 1700;
              UPDATE nodes SET name = 'Ridge', last_seen = NULL WHERE public_key = 'aa';
              UPDATE observers SET name = 'Uno' WHERE id = 'OBS1';"#,
         )
@@ -43,17 +43,16 @@ fn changes_by_hand_are_found_where_changes_are_told_and_where_they_are_not() {
                 && s.observers().by_id("OBS1").and_then(|o| o.name.clone()).as_deref() == Some("Uno")
         });
         until(&store, "the rows", |s| {
-            s.transmission_count() == 1998
-                && payload(s, 2000).as_deref() == Some(r#"{"by":"hand"}"#)
-                && s.observation_by_id(5001).and_then(|o| o.rssi()) == Some(-1.0)
-                && s.observation_by_id(5100).is_none()
+            s.transmission_count() == 698
+                && payload(s, 700).as_deref() == Some(r#"{"by":"hand"}"#)
+                && s.observation_by_id(1601).and_then(|o| o.rssi()) == Some(-1.0)
+                && s.observation_by_id(1700).is_none()
         });
         until(&store, "all that a fresh load finds", |s| read_all(s) == fresh(&place.path));
         assert!(store.snapshot().loading().complete, "it was loaded anew");
         // A damaged row that is repaired comes back with what was heard of it.
-        db.execute("UPDATE transmissions SET raw_hex = '1501AB0007D1' WHERE id = 2001", [])
-            .expect("a repair");
-        until(&store, "a repaired row", |s| s.by_id(2001).is_some_and(|t| t.observation_count() == 2));
+        db.execute("UPDATE transmissions SET raw_hex = '1501AB0002BD' WHERE id = 701", []).expect("a repair");
+        until(&store, "a repaired row", |s| s.by_id(701).is_some_and(|t| t.observation_count() == 2));
         // A node that is gone, or asleep.
         db.execute_batch(
             "DELETE FROM nodes WHERE public_key = 'aa'; INSERT INTO inactive_nodes VALUES ('bb', 'Asleep', NULL);",

@@ -1,7 +1,9 @@
 //! Follows a database that an ingestor writes: waits until it is loaded, tells which packets an expression of the filter
 //! language matches, then prints each new one that does.
 //!
-//!     cargo run -p corescope-examples --bin follow_database -- meshcore.db 'type == ADVERT && hops > 2'
+//! ```sh
+//! cargo run -p corescope-examples --bin follow_database -- meshcore.db 'type == ADVERT && hops > 2'
+//! ```
 //!
 //! A third argument is the number of new packets to end after.
 
