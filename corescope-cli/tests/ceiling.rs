@@ -130,6 +130,15 @@ fn serve(database: &Path, folder: &Path, config: &str) -> (Process, u16) {
     serve_what_is_there(folder)
 }
 
+/// A ceiling that is less than the database takes.
+const SMALL: &str = r#"{"packetStore": {"maxMemoryMB": 1}}"#;
+
+/// Makes the database; a server that holds all of it and one with a ceiling.
+fn with_and_without(database_path: &Path, folder: &Path) -> [(Process, u16); 2] {
+    database(database_path);
+    [("whole", "{}"), ("part", SMALL)].map(|(name, config)| serve(database_path, &folder.join(name), config))
+}
+
 fn serve_what_is_there(folder: &Path) -> (Process, u16) {
     let process = Process::start(
         corescope()
@@ -151,10 +160,7 @@ fn perf(port: u16) -> Value {
 fn a_small_memory_gives_the_same_answers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("made.db");
-    database(&path);
-    let (_all, whole) = serve(&path, &dir.path().join("whole"), "{}");
-    let small = r#"{"packetStore": {"maxMemoryMB": 1}}"#;
-    let (_some, part) = serve(&path, &dir.path().join("part"), small);
+    let [(_all, whole), (_some, part)] = with_and_without(&path, dir.path());
     let days = r#"{"packetStore": {"retentionHours": 30}}"#;
     let (_newest, recent) = serve(&path, &dir.path().join("recent"), days);
     let held = |port: u16| perf(port)["packetStore"]["inMemory"].as_i64().unwrap();
@@ -322,14 +328,11 @@ fn every_route(port: u16) -> Vec<String> {
 fn every_route_answers_the_same_whatever_memory_holds() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("made.db");
-    database(&path);
-    let (_all, whole) = serve(&path, &dir.path().join("whole"), "{}");
-    let small = r#"{"packetStore": {"maxMemoryMB": 1}}"#;
-    let (_some, part) = serve(&path, &dir.path().join("part"), small);
+    let [(_all, whole), (_some, part)] = with_and_without(&path, dir.path());
     let hours = r#"{"packetStore": {"retentionHours": 5}}"#;
     let (_newest, recent) = serve(&path, &dir.path().join("recent"), hours);
     let folder = dir.path().join("again");
-    let (mut first, _) = serve(&path, &folder, small);
+    let (mut first, _) = serve(&path, &folder, SMALL);
     assert_eq!(first.stop(), Some(0));
     assert!(folder.join("corescope.snapshot").exists());
     let (_second, again) = serve_what_is_there(&folder);

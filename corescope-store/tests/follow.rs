@@ -11,7 +11,7 @@ use corescope_core::filter;
 use corescope_store::lookup::Reader;
 use corescope_store::memory::{Defect, Expression, Order, Query, Store, Transmission};
 use corescope_store::tail::{self, Options, Whole};
-use followed::{complete, create, fresh, insert, place, quick, start, until};
+use followed::{complete, create, fresh, insert, loaded, place, quick, start, until};
 
 #[test]
 fn everything_is_loaded_and_new_rows_follow() {
@@ -24,9 +24,7 @@ fn everything_is_loaded_and_new_rows_follow() {
         [BEGIN + 99_999],
     )
     .expect("a row");
-    let store = Store::new();
-    let follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, follower) = loaded(&place.path);
     assert_eq!(
         (store.snapshot().transmission_count(), store.snapshot().observation_count()),
         (8999, 8999 * 3 + 1)
@@ -65,9 +63,7 @@ fn changes_that_are_told_are_read_again() {
     let place = place();
     let db = create(&place.path, true);
     insert(&db, 1, 3000, 2);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     db.execute_batch(
         "BEGIN;
          UPDATE transmissions SET decoded_json = '{\"type\":\"CHAN\"}', channel_hash = '#test' WHERE id = 10;
@@ -102,9 +98,7 @@ fn changes_that_nobody_tells_are_found() {
     let place = place();
     let db = create(&place.path, false);
     insert(&db, 1, 200, 2);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     db.execute_batch(
         "UPDATE transmissions SET decoded_json = '{}' WHERE id = 10;
          UPDATE observations SET rssi = -1 WHERE id = 21;
@@ -128,9 +122,7 @@ fn a_replaced_file_is_loaded_anew_and_the_old_one_shown_meanwhile() {
     let place = place();
     let db = create(&place.path, true);
     insert(&db, 1, 500, 2);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     drop(db);
     let other = place.path.with_extension("other");
     let db = create(&other, true);
@@ -160,9 +152,7 @@ fn ids_that_go_down_mean_another_history() {
     let place = place();
     let db = create(&place.path, true);
     insert(&db, 1, 300, 1);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     db.execute_batch(
         "DELETE FROM observations WHERE transmission_id > 100; DELETE FROM transmissions WHERE id > 100",
     )
@@ -188,9 +178,7 @@ fn damaged_rows_are_counted_and_skipped() {
          UPDATE transmissions SET hash = x'ff' WHERE id = 12;",
     )
     .expect("damage");
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     let s = store.snapshot();
     assert_eq!(s.transmission_count(), 45);
     assert!([3, 4, 5, 12].iter().all(|id| s.by_id(*id).is_none()));
@@ -223,9 +211,7 @@ fn readers_see_the_old_graph_or_the_new_one() {
         .expect("edges");
     };
     replace(1);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     assert!(store.snapshot().graph().loaded_at() > 0);
     for round in 2..8 {
         replace(round);

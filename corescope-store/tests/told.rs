@@ -7,16 +7,14 @@ mod support;
 
 use common::read_all;
 use corescope_store::memory::{Snapshot, Store};
-use followed::{complete, create, fresh, insert, place, start, until};
+use followed::{complete, create, fresh, insert, loaded, place, start, until};
 
 #[test]
 fn many_changes_come_in_steps() {
     let place = place();
     let db = create(&place.path, true);
     insert(&db, 1, 20_001, 1);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     db.execute_batch(
         "BEGIN; UPDATE transmissions SET channel_hash = '#new';
          INSERT INTO cs_changes (kind, id) SELECT 'transmission', id FROM transmissions; COMMIT",
@@ -38,9 +36,7 @@ fn a_last_seen_that_is_told_is_applied() {
     let place = place();
     let db = create(&place.path, true);
     insert(&db, 1, 3000, 2);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     for id in [5, 2999] {
         db.execute("UPDATE transmissions SET last_seen = last_seen + 1000 WHERE id = ?1", [id])
             .expect("an update");
@@ -64,9 +60,7 @@ fn a_repaired_row_comes_with_what_was_heard_of_it() {
          UPDATE observations SET raw_hex = 'g' WHERE id = 21;",
     )
     .expect("damage");
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     assert!(store.snapshot().by_id(7).is_none() && store.snapshot().observation_by_id(21).is_none());
     let live = store.subscribe(10);
     db.execute_batch(

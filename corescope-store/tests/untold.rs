@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::read_all;
 use corescope_store::memory::{Aggregate, Snapshot, Store, Transmission};
-use followed::{complete, create, fresh, insert, place, start, until};
+use followed::{complete, create, fresh, insert, loaded, place, until};
 
 fn payload(snapshot: &Snapshot, id: i64) -> Option<String> {
     snapshot.by_id(id).and_then(|t| t.decoded_json().map(Cow::into_owned))
@@ -22,9 +22,7 @@ fn changes_by_hand_are_found_where_changes_are_told_and_where_they_are_not() {
         let place = place();
         let db = create(&place.path, told);
         insert(&db, 1, 1000, 2);
-        let store = Store::new();
-        let follower = start(&place.path, &store);
-        until(&store, "the load", complete);
+        let (store, follower) = loaded(&place.path);
         let live = store.subscribe(1000);
         db.execute_batch(
             r#"DELETE FROM observations WHERE transmission_id BETWEEN 1 AND 300;
@@ -100,9 +98,7 @@ fn a_database_restored_into_the_file_is_loaded_anew() {
         theirs
             .execute("UPDATE transmissions SET hash = 'b' || substr(hash, 2)", [])
             .expect("another history");
-        let store = Store::new();
-        let _follower = start(&place.path, &store);
-        until(&store, "the load", complete);
+        let (store, _follower) = loaded(&place.path);
         {
             let mut into = rusqlite::Connection::open(&place.path).expect("the file");
             let backup = rusqlite::backup::Backup::new(&theirs, &mut into).expect("a backup");
@@ -129,9 +125,7 @@ fn a_database_copied_over_the_file_is_loaded_anew() {
     theirs.execute("UPDATE transmissions SET hash = 'b' || substr(hash, 2)", []).expect("another history");
     theirs.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("one file");
     drop(theirs);
-    let store = Store::new();
-    let _follower = start(&place.path, &store);
-    until(&store, "the load", complete);
+    let (store, _follower) = loaded(&place.path);
     drop(db);
     let bytes = std::fs::read(&other).expect("the other file");
     let mut file = std::fs::OpenOptions::new().write(true).open(&place.path).expect("the file");
@@ -174,9 +168,7 @@ fn old_contents_stay_while_a_file_is_loaded_anew_if_the_ceiling_has_room_for_bot
         let place = place();
         let db = create(&place.path, true);
         insert(&db, 1, 500, 2);
-        let store = Store::new();
-        let _follower = start(&place.path, &store);
-        until(&store, "the load", complete);
+        let (store, _follower) = loaded(&place.path);
         store.set_budget(Some(store.snapshot().held_bytes() * thirds / 3));
         let most = Arc::<AtomicUsize>::default();
         store.register(Box::new(Most { now: 0, most: Arc::clone(&most) }));

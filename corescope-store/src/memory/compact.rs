@@ -354,34 +354,21 @@ mod tests {
 
     fn transmission(id: i64, hash: &str) -> TransmissionRow<'_> {
         TransmissionRow {
-            id,
             raw_hex: "150011",
-            hash,
             first_seen: "2026-01-01T00:00:00Z",
-            last_seen: 0,
-            route_type: Some(1),
-            payload_type: Some(5),
-            payload_version: Some(0),
-            decoded_json: None,
-            from_pubkey: None,
-            channel_hash: None,
-            scope_name: None,
+            ..TransmissionRow::bare(id, hash)
         }
     }
 
     fn observation(id: i64, transmission_id: i64) -> ObservationRow<'static> {
         ObservationRow {
-            id,
-            transmission_id,
             observer: Some(id % 7),
             direction: Some("rx"),
             snr: Some(2.5),
-            rssi: None,
-            score: None,
             path_json: Some(r#"["AB","CD"]"#),
-            timestamp: 1_767_225_600 + id,
             resolved_path: Some(r#"["abcd",null]"#),
             raw_hex: Some("1502ABCD11"),
+            ..ObservationRow::bare(id, transmission_id, 1_767_225_600 + id)
         }
     }
 

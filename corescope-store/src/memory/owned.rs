@@ -249,7 +249,7 @@ impl OwnedTransmission {
         size_of::<Self>()
             + 16
             + (self.heard.capacity() + self.nodes.capacity()) * 8
-            + (self.observations.capacity() - self.observations.len()) * 8
+            + (self.observations.capacity() - self.observations.len()) * size_of::<OwnedObservation>()
             + size_of::<Head>()
             + head.raw.len()
             + head.raw_case.bytes()

@@ -362,40 +362,16 @@ fn span(row: &OwnedTransmission) -> (i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::owned::OwnedObservation;
     use crate::memory::{ObservationRow, TransmissionRow};
 
     fn owned(raw_hex: &str) -> OwnedTransmission {
-        let row = TransmissionRow {
-            id: 1,
-            raw_hex,
-            hash: "00",
-            first_seen: "2026-06-01T12:00:00Z",
-            last_seen: 0,
-            route_type: None,
-            payload_type: None,
-            payload_version: None,
-            decoded_json: None,
-            from_pubkey: None,
-            channel_hash: None,
-            scope_name: None,
-        };
+        let row = TransmissionRow { raw_hex, ..TransmissionRow::bare(1, "00") };
         OwnedTransmission::new(&row).expect("a row")
     }
 
     fn heard(id: i64) -> ObservationRow<'static> {
-        ObservationRow {
-            id,
-            transmission_id: 1,
-            observer: Some(id),
-            direction: None,
-            snr: None,
-            rssi: None,
-            score: None,
-            path_json: None,
-            timestamp: id,
-            resolved_path: None,
-            raw_hex: None,
-        }
+        ObservationRow { observer: Some(id), ..ObservationRow::bare(id, 1, id) }
     }
 
     #[test]
@@ -427,6 +403,10 @@ mod tests {
         let observation = held - row.bytes();
         assert!(room > 9 && row.observations.capacity() == room);
         row.observations.shrink_to_fit();
-        assert_eq!(held - observation - row.bytes(), (room - 8) * 8, "room for observations to come");
+        assert_eq!(
+            held - observation - row.bytes(),
+            (room - 8) * size_of::<OwnedObservation>(),
+            "room for observations to come"
+        );
     }
 }

@@ -75,3 +75,44 @@ pub struct Batch<'a> {
     /// New observations, or changed ones under their old id.
     pub observations: &'a [ObservationRow<'a>],
 }
+
+#[cfg(test)]
+impl<'a> TransmissionRow<'a> {
+    /// A flooded group text of which nothing else is known: what unit tests begin with.
+    pub(crate) fn bare(id: i64, hash: &'a str) -> Self {
+        Self {
+            id,
+            raw_hex: "1500",
+            hash,
+            first_seen: "2026-06-01T12:00:00Z",
+            last_seen: 0,
+            route_type: Some(1),
+            payload_type: Some(5),
+            payload_version: Some(0),
+            decoded_json: None,
+            from_pubkey: None,
+            channel_hash: None,
+            scope_name: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl ObservationRow<'_> {
+    /// A reception of which nothing else is known.
+    pub(crate) fn bare(id: i64, transmission_id: i64, timestamp: i64) -> Self {
+        Self {
+            id,
+            transmission_id,
+            observer: None,
+            direction: None,
+            snr: None,
+            rssi: None,
+            score: None,
+            path_json: None,
+            timestamp,
+            resolved_path: None,
+            raw_hex: None,
+        }
+    }
+}

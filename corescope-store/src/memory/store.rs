@@ -228,14 +228,10 @@ impl Store {
         for (defect, count) in skipped {
             next.tally.note(*defect, *count);
         }
-        next.last_transmission = next.last_transmission.max(segment.id_range().map_or(0, |(_, high)| high));
-        next.last_observation = next.last_observation.max(segment.last_observation().unwrap_or(0));
         next.floor = low;
         next.loading = loading;
         let part = Part::new(low, high, Arc::new(segment));
-        next.maker.aggregates.add_part(&part);
-        next.transmission_count += part.len() as u64;
-        next.observation_count += part.observation_count() as u64;
+        next.count(&part);
         next.parts.insert(0, part);
         next.enforce_budget();
         next.publish();
@@ -252,12 +248,7 @@ impl Store {
         let mut next = self.turn();
         next.tally.defects = Arc::new(defects);
         for part in parts {
-            next.maker.aggregates.add_part(&part);
-            next.transmission_count += part.len() as u64;
-            next.observation_count += part.observation_count() as u64;
-            next.last_transmission =
-                next.last_transmission.max(part.segment.id_range().map_or(0, |(_, high)| high));
-            next.last_observation = next.last_observation.max(part.segment.last_observation().unwrap_or(0));
+            next.count(&part);
             next.parts.push(part);
         }
         next.floor = floor;
@@ -388,6 +379,16 @@ impl Maker<Snapshot> for Appender {
 }
 
 impl Making<'_> {
+    /// Counts the rows of a part that is put in.
+    fn count(&mut self, part: &Part) {
+        self.maker.aggregates.add_part(part);
+        self.transmission_count += part.len() as u64;
+        self.observation_count += part.observation_count() as u64;
+        let highest = part.segment.id_range().map_or(0, |(_, high)| high);
+        self.last_transmission = self.last_transmission.max(highest);
+        self.last_observation = self.last_observation.max(part.segment.last_observation().unwrap_or(0));
+    }
+
     /// Drops whole parts from the old end until the rest fits.
     pub(super) fn enforce_budget(&mut self) {
         let (appender, next) = self.both();
@@ -430,36 +431,11 @@ mod tests {
 
     /// Appends and packs a transmission first heard at `first`, and again at these times.
     fn append(store: &Store, id: i64, first: i64, again: &[i64]) {
-        let transmission = TransmissionRow {
-            id,
-            raw_hex: "1500",
-            hash: &format!("{id:016x}"),
-            first_seen: &corescope_core::time::rfc3339(first),
-            last_seen: 0,
-            route_type: Some(1),
-            payload_type: Some(5),
-            payload_version: Some(0),
-            decoded_json: None,
-            from_pubkey: None,
-            channel_hash: None,
-            scope_name: None,
-        };
+        let (hash, first_seen) = (format!("{id:016x}"), corescope_core::time::rfc3339(first));
         let mut append = store.begin();
-        append.transmission(&transmission);
+        append.transmission(&TransmissionRow { first_seen: &first_seen, ..TransmissionRow::bare(id, &hash) });
         for (n, timestamp) in again.iter().enumerate() {
-            append.observation(&ObservationRow {
-                id: id * 100 + n as i64,
-                transmission_id: id,
-                observer: None,
-                direction: None,
-                snr: None,
-                rssi: None,
-                score: None,
-                path_json: None,
-                timestamp: *timestamp,
-                resolved_path: None,
-                raw_hex: None,
-            });
+            append.observation(&ObservationRow::bare(id * 100 + n as i64, id, *timestamp));
         }
         append.publish();
         store.pack();

@@ -3,13 +3,17 @@
 //! A view borrows from the [`Snapshot`](super::Snapshot) (or the [`OwnedTransmission`]) it was taken from and
 //! is a few words: copy it freely. Texts come back byte for byte as SQLite holds them.
 
+mod observation;
+
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::matcher::{looks_whole, resolved_keys};
-use super::owned::{HexCase, OwnedObservation, OwnedTransmission, count_hops, key_hash};
-use super::record::{ObservationRow, Score};
+pub use observation::Observation;
+
+use super::matcher::looks_whole;
+use super::owned::{HexCase, OwnedTransmission, key_hash};
+use super::record::ObservationRow;
 use super::segment::{Segment, hex_text};
 
 /// A transmission.
@@ -204,12 +208,9 @@ impl<'a> Transmission<'a> {
             Place::Packed(s, r) => {
                 let of = s.observations(r);
                 let at = of.start.checked_add(index).filter(|at| *at < of.end)?;
-                Some(Observation { of: *self, place: ObservationPlace::Packed(s, r, at) })
+                Some(Observation::packed(*self, s, r, at))
             }
-            Place::Owned(t) => t
-                .observations
-                .get(index)
-                .map(|o| Observation { of: *self, place: ObservationPlace::Owned(o) }),
+            Place::Owned(t) => t.observations.get(index).map(|o| Observation::owned(*self, o)),
         }
     }
 
@@ -237,17 +238,7 @@ impl<'a> Transmission<'a> {
         if last.is_none_or(|last| last.id() < row.id) {
             return false;
         }
-        self.observations().find(|o| o.id() == row.id).is_some_and(|o| {
-            o.observer() == row.observer
-                && o.timestamp() == row.timestamp
-                && o.snr() == row.snr
-                && o.rssi() == row.rssi
-                && o.score() == row.score
-                && o.direction() == row.direction
-                && o.path_json().as_deref() == row.path_json
-                && o.resolved_path().as_deref() == row.resolved_path
-                && o.raw_hex().as_deref() == row.raw_hex
-        })
+        self.observations().find(|o| o.id() == row.id).is_some_and(|o| o.is(row))
     }
 
     /// Calls `found` once with each node that takes part: sender, keys of the payload, resolved relays.
@@ -366,139 +357,3 @@ impl DoubleEndedIterator for Observations<'_> {
 }
 
 impl ExactSizeIterator for Observations<'_> {}
-
-/// An observation: one reception of a transmission by one observer over one path.
-#[derive(Clone, Copy)]
-pub struct Observation<'a> {
-    of: Transmission<'a>,
-    place: ObservationPlace<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum ObservationPlace<'a> {
-    /// Segment, row of the transmission, position of the observation.
-    Packed(&'a Segment, usize, usize),
-    Owned(&'a OwnedObservation),
-}
-
-impl std::fmt::Debug for Observation<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observation").field("id", &self.id()).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Observation<'a> {
-    /// `observations.id`.
-    pub fn id(&self) -> i64 {
-        match self.place {
-            ObservationPlace::Packed(s, r, at) => s.observation_id(r, at),
-            ObservationPlace::Owned(o) => o.id,
-        }
-    }
-
-    /// What was observed.
-    pub fn transmission(&self) -> Transmission<'a> {
-        self.of
-    }
-
-    /// Rowid of the observer, see [`Observers::by_rowid`](super::Observers::by_rowid).
-    pub fn observer(&self) -> Option<i64> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.observer_of(at),
-            ObservationPlace::Owned(o) => o.observer,
-        }
-    }
-
-    /// `rx`, `tx` or nothing.
-    pub fn direction(&self) -> Option<&'a str> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.direction(at),
-            ObservationPlace::Owned(o) => o.direction(),
-        }
-    }
-
-    /// Signal-to-noise ratio in dB.
-    pub fn snr(&self) -> Option<f64> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.snr(at),
-            ObservationPlace::Owned(o) => o.snr,
-        }
-    }
-
-    /// Signal strength in dBm.
-    pub fn rssi(&self) -> Option<f64> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.rssi(at),
-            ObservationPlace::Owned(o) => o.rssi,
-        }
-    }
-
-    /// Score as published.
-    pub fn score(&self) -> Option<Score> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.score(at),
-            ObservationPlace::Owned(o) => o.score,
-        }
-    }
-
-    /// Reception time, unix seconds.
-    pub fn timestamp(&self) -> i64 {
-        match self.place {
-            ObservationPlace::Packed(s, r, at) => s.timestamp(r, at),
-            ObservationPlace::Owned(o) => o.timestamp,
-        }
-    }
-
-    /// JSON array of upper-case hex hops, as stored.
-    pub fn path_json(&self) -> Option<Cow<'a, str>> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.path_json(at).map(Cow::Owned),
-            ObservationPlace::Owned(o) => o.path_json().map(Cow::Borrowed),
-        }
-    }
-
-    /// The hops in hex, joined by a text; empty without a path.
-    pub fn path_joined(&self, between: &str) -> String {
-        let mut out = String::new();
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.write_path(at, between, &mut out),
-            ObservationPlace::Owned(o) => {
-                let hops: Vec<&str> = o.path_json().map(resolved_keys).into_iter().flatten().collect();
-                out = hops.join(between);
-            }
-        }
-        out
-    }
-
-    /// Number of hops of the path.
-    pub fn hop_count(&self) -> usize {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.hop_count(at),
-            ObservationPlace::Owned(o) => o.path_json().map_or(0, count_hops),
-        }
-    }
-
-    /// Whether there is a resolved path.
-    pub fn is_resolved(&self) -> bool {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.is_resolved(at),
-            ObservationPlace::Owned(o) => o.resolved_path().is_some(),
-        }
-    }
-
-    /// JSON array of public keys and nulls, as stored.
-    pub fn resolved_path(&self) -> Option<Cow<'a, str>> {
-        match self.place {
-            ObservationPlace::Packed(s, _, at) => s.resolved_path(at).map(Cow::Owned),
-            ObservationPlace::Owned(o) => o.resolved_path().map(Cow::Borrowed),
-        }
-    }
-
-    /// This observation's own copy of the frame in hex, as stored; `None` when it has none.
-    pub fn raw_hex(&self) -> Option<Cow<'a, str>> {
-        match self.place {
-            ObservationPlace::Packed(s, r, at) => s.observation_raw_hex(r, at).map(Cow::Owned),
-            ObservationPlace::Owned(o) => o.raw_hex().map(Cow::Borrowed),
-        }
-    }
-}

@@ -193,6 +193,7 @@ impl Position {
         }
         Ok(())
     }
+
     /// The graph first, then observers and nodes: whole, whatever was told of them.
     pub(super) fn read_tables(
         &mut self,

@@ -131,18 +131,17 @@ fn same_observations(
         columns.observations
     ))?;
     let mut rows = statement.query([known.id(), position.observation])?;
-    let mut count = 0;
+    // Both are in the order of ids.
+    let mut known = known.observations();
     while let Some(row) = rows.next()? {
         if let Ok(row) = read::observation(row)
             && check_observation(&row).is_ok()
+            && !known.next().is_some_and(|known| known.is(&row))
         {
-            if !known.has(&row) {
-                return Ok(false);
-            }
-            count += 1;
+            return Ok(false);
         }
     }
-    Ok(count == known.observation_count())
+    Ok(known.next().is_none())
 }
 
 /// Reads rows again that differ. They are no news for subscribers.

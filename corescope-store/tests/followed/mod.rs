@@ -74,6 +74,14 @@ pub fn start(path: &Path, store: &Store) -> Follower {
     tail::follow(path, store.clone(), quick()).expect("a follower")
 }
 
+/// A store that has loaded the database and follows it.
+pub fn loaded(path: &Path) -> (Store, Follower) {
+    let store = Store::new();
+    let follower = start(path, &store);
+    until(&store, "the load", complete);
+    (store, follower)
+}
+
 /// Waits until a snapshot is as wanted: a minute at most, because machines are busy.
 pub fn until(store: &Store, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
     let begin = Instant::now();
@@ -89,9 +97,7 @@ pub fn complete(snapshot: &Snapshot) -> bool {
 
 /// The same database loaded by another store.
 pub fn fresh(path: &Path) -> Oracle {
-    let store = Store::new();
-    let follower = start(path, &store);
-    until(&store, "a fresh load", complete);
+    let (store, follower) = loaded(path);
     drop(follower);
     read_all(&store.snapshot())
 }

@@ -148,37 +148,10 @@ mod tests {
 
     #[test]
     fn times_that_climb_through_the_ages_take_no_more_room_than_a_day() {
-        let row = TransmissionRow {
-            id: 1,
-            raw_hex: "",
-            hash: "00",
-            first_seen: "2026-06-01T12:00:00Z",
-            last_seen: 0,
-            route_type: None,
-            payload_type: None,
-            payload_version: None,
-            decoded_json: None,
-            from_pubkey: None,
-            channel_hash: None,
-            scope_name: None,
-        };
-        let mut owned = OwnedTransmission::new(&row).expect("a row");
+        let mut owned = OwnedTransmission::new(&TransmissionRow::bare(1, "00")).expect("a row");
         let mut counting = Counting::default();
         for n in 0..2000 {
-            let heard = ObservationRow {
-                id: n,
-                transmission_id: 1,
-                observer: None,
-                direction: None,
-                snr: None,
-                rssi: None,
-                score: None,
-                path_json: None,
-                timestamp: n * 3600,
-                resolved_path: None,
-                raw_hex: None,
-            };
-            owned.put(&heard).expect("an observation");
+            owned.put(&ObservationRow::bare(n, 1, n * 3600)).expect("an observation");
         }
         counting.add(&Transmission::from(&owned));
         assert!(counting.now.hours.len() as i64 <= FINE_HOURS + 1, "{} hours", counting.now.hours.len());
