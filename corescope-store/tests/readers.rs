@@ -124,3 +124,24 @@ fn subscribers_are_told_everything_in_order_or_how_much_they_missed() {
     append(&store, 20);
     assert!(quick.try_recv().is_ok());
 }
+
+#[test]
+fn stores_may_replace_each_other() {
+    let (one, other) = (Store::new(), Store::new());
+    append(&one, 0);
+    append(&other, 1);
+    let (sender, done) = std::sync::mpsc::channel();
+    for (store, with) in [(one.clone(), other.clone()), (other, one)] {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for _ in 0..2000 {
+                store.replace_with(&with);
+            }
+            sender.send(store.snapshot().transmission_count()).expect("the test");
+        });
+    }
+    for _ in 0..2 {
+        let count = done.recv_timeout(std::time::Duration::from_mins(1)).expect("they wait for each other");
+        assert_eq!(count, GROUP as u64);
+    }
+}

@@ -339,9 +339,10 @@ impl Store {
             return;
         }
         // One turn after the other: two stores that replace each other must not wait for each other.
-        let theirs = other.turn();
-        let aggregates = theirs.maker.aggregates.own();
-        let theirs = Snapshot::clone(&theirs);
+        let (aggregates, theirs) = {
+            let turn = other.turn();
+            (turn.maker.aggregates.own(), Snapshot::clone(&turn))
+        };
         let mut next = self.turn();
         let (appender, moment) = next.both();
         appender.aggregates.replace(aggregates, moment, &theirs);

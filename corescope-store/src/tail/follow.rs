@@ -13,7 +13,7 @@ use super::catch_up::{Looked, Position};
 use super::chunks;
 use super::load::Loaders;
 use super::opened::{Became, Opened};
-use super::pack::{self, left_over};
+use super::pack::{self, Strays, left_over};
 use super::sweep::Sweep;
 use super::wake::{Wake, Woken};
 use crate::memory::{Loading, Store};
@@ -281,7 +281,7 @@ impl Work {
             if let Err(error) = followed.sweep.step(&file.connection, &file.columns, &self.store, position) {
                 tracing::warn!(%error, path = %self.path.display(), "some rows cannot be compared with the database");
             }
-            self.pack_changed();
+            self.pack_changed(&self.store);
         }
         Ok(Ended::Stopped)
     }
@@ -321,11 +321,9 @@ impl Work {
     }
 
     /// Packs segments that many rows changed in, when the thread that packs does not keep up.
-    fn pack_changed(&self) {
-        let changed = |store: &Store| -> usize {
-            store.snapshot().parts.iter().map(|part| part.overlay.rows.len()).sum()
-        };
-        while !self.is_stopped() && changed(&self.store) > MOST_CHANGED && self.store.compact() {}
+    fn pack_changed(&self, store: &Store) {
+        let changed = || -> usize { store.snapshot().parts.iter().map(|part| part.overlay.rows.len()).sum() };
+        while !self.is_stopped() && changed() > MOST_CHANGED && store.compact() {}
     }
 
     /// Looks until there is nothing more.
@@ -337,7 +335,7 @@ impl Work {
     ) -> rusqlite::Result<Looked> {
         loop {
             match position.look(connection, columns, store, None, unix_now())? {
-                Looked::More if !self.is_stopped() => self.pack_changed(),
+                Looked::More if !self.is_stopped() => self.pack_changed(store),
                 looked => return Ok(looked),
             }
         }
@@ -379,9 +377,7 @@ impl Work {
                     continue;
                 }
                 Err(error) if !first => {
-                    // Beginning again would meet the same: what is there is more than nothing.
-                    tracing::error!(%error, path = %self.path.display(), "old packets cannot be loaded");
-                    loading.error = Some(error.to_string());
+                    self.tell_unread(&error, &mut loading);
                     stopped_early = true;
                     continue;
                 }
@@ -411,11 +407,31 @@ impl Work {
             // Memory reaches as far back as it may: what is older stays in the database.
             stopped_early |= target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0;
         }
-        let floor = target.snapshot().floor();
         let (strays, looked_down_to) = (Arc::clone(&loaders.strays), loaders.looked_down_to);
         drop(loaders);
-        if stopped_early {
-            strays.extend(left_over(connection, floor, looked_down_to)?);
+        let read_down_to = stopped_early.then_some(looked_down_to);
+        if let Err(error) = self.put_strays((connection, columns), target, &strays, read_down_to) {
+            self.tell_unread(&error, &mut loading);
+        }
+        if self.catch_up((connection, columns), target, position)? == Looked::LoadAnew {
+            return Ok(false);
+        }
+        target.set_loading(Loading { usable: true, complete: true, ..loading });
+        Ok(true)
+    }
+
+    /// Puts in the observations that were not where their transmission was. Of a load that stopped early, those are
+    /// looked for that lie below what it read.
+    fn put_strays(
+        &self,
+        (connection, columns): (&Connection, &Columns),
+        target: &Store,
+        strays: &Strays,
+        read_down_to: Option<i64>,
+    ) -> rusqlite::Result<()> {
+        let floor = target.snapshot().floor();
+        if let Some(below) = read_down_to {
+            strays.extend(left_over(connection, floor, below)?);
         }
         for some in strays.take(floor, i64::MAX).chunks(1000) {
             let mut append = target.begin().as_history();
@@ -424,12 +440,15 @@ impl Work {
                 Err(defect) => append.skip(defect),
             })?;
             append.publish();
+            self.pack_changed(target);
         }
-        if self.catch_up((connection, columns), target, position)? == Looked::LoadAnew {
-            return Ok(false);
-        }
-        target.set_loading(Loading { usable: true, complete: true, ..loading });
-        Ok(true)
+        Ok(())
+    }
+
+    /// Some rows cannot be read. Beginning again would meet the same: what is there is more than nothing.
+    fn tell_unread(&self, error: &rusqlite::Error, loading: &mut Loading) {
+        tracing::error!(%error, path = %self.path.display(), "old packets cannot be loaded");
+        loading.error = Some(error.to_string());
     }
 }
 
