@@ -130,6 +130,10 @@ fn stores_may_replace_each_other() {
     let (one, other) = (Store::new(), Store::new());
     append(&one, 0);
     append(&other, 1);
+    for _ in 0..100 {
+        one.replace_with(&other);
+        other.replace_with(&one);
+    }
     let (sender, done) = std::sync::mpsc::channel();
     for (store, with) in [(one.clone(), other.clone()), (other, one)] {
         let sender = sender.clone();

@@ -348,8 +348,9 @@ impl Store {
         appender.aggregates.replace(aggregates, moment, &theirs);
         let ours = std::mem::replace(moment, theirs);
         next.version = ours.version;
-        next.outside.changes += ours.outside.changes + 1;
-        next.outside.epoch = ours.outside.epoch + 1;
+        // Higher than both: a sum would double with every exchange of two stores.
+        next.outside.changes = next.outside.changes.max(ours.outside.changes) + 1;
+        next.outside.epoch = next.outside.epoch.max(ours.outside.epoch) + 1;
         next.tally.budget = ours.tally.budget;
         next.tally.inserted = ours.tally.inserted;
         next.enforce_budget();
