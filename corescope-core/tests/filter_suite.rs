@@ -96,7 +96,7 @@ mod heard {
         // This copy came later than the first.
         hearing.time_ms = heard.first_seen_ms.map(|ms| ms + 3_600_000);
         (hearing.snr_db, hearing.rssi_dbm) = (packet["snr"].as_f64(), packet["rssi"].as_f64());
-        hearing.hops = Some(strings(&unfolded("path_json")));
+        hearing.stored_hops = strings(&unfolded("path_json"));
         heard.hearing = Some(hearing);
         verdict(&HeardFields::new(&heard, &KeyRing::with_public()))
     }

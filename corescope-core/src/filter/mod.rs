@@ -110,7 +110,11 @@ impl Filter {
 
     /// Whether any term looks at this field.
     pub fn uses(&self, field: &Field) -> bool {
-        self.expr.any_leaf(&mut |leaf| matches!(leaf, Leaf::Comparison(c) if &c.field == field))
+        self.expr.any_leaf(&mut |leaf| match leaf {
+            Leaf::Comparison(c) => &c.field == field,
+            Leaf::Mine => *field == Field::RoutedThrough,
+            Leaf::From(_) | Leaf::Near { .. } => false,
+        })
     }
 
     /// Whether any term looks into the decoded payload, which costs a decode.

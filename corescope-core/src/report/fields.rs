@@ -51,9 +51,14 @@ impl<'a> HeardFields<'a> {
         })
     }
 
-    fn hops(&self) -> Vec<String> {
-        let own = || Packet::parse(self.heard.frame).ok().map(|packet| compat::go::hops(&packet));
-        self.hearing.hops.clone().or_else(own).unwrap_or_default()
+    fn hops(&self) -> Cow<'_, [String]> {
+        if self.heard.in_full {
+            return Cow::Borrowed(&self.hearing.stored_hops);
+        }
+        match &self.hearing.hops {
+            Some(hops) => Cow::Borrowed(hops),
+            None => Packet::parse(self.heard.frame).map(|p| compat::go::hops(&p)).unwrap_or_default().into(),
+        }
     }
 }
 

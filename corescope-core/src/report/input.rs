@@ -17,9 +17,9 @@ pub struct Heard<'a> {
     /// Whether the row has a column for everything below. What it lacks is then missing for a
     /// filter too; otherwise it is read from the frame.
     pub in_full: bool,
-    /// Payload type of the row; used when there is no frame.
+    /// Payload type of the row. A filter takes it first, a report that of the frame.
     pub payload_type: Option<u8>,
-    /// Route type of the row; used when there is no frame.
+    /// Route type of the row. A filter takes it first, a report that of the frame.
     pub route_type: Option<u8>,
     /// When it was first seen, in milliseconds since 1970.
     pub first_seen_ms: Option<i64>,
@@ -60,8 +60,10 @@ pub struct Hearing<'a> {
     pub snr_db: Option<f64>,
     /// RSSI in dBm.
     pub rssi_dbm: Option<f64>,
-    /// The path of this copy as stored, upper-case hex; `None` to read it from the frame.
+    /// The path of this copy, upper-case hex; `None` to read it from the frame.
     pub hops: Option<Vec<String>>,
+    /// The path as the row has it, whatever the frame says; for filters, where it has everything.
+    pub stored_hops: Vec<String>,
     /// Keys of the path as resolved, lower-case; unknown hops left out.
     pub resolved: Vec<String>,
 }

@@ -214,10 +214,11 @@ impl Database<'_> {
         let progress = if order == Order::Stored { ProgressBar::new(total) } else { ProgressBar::hidden() };
         let sql = self.packet_query(layout, wanted.count, order)?;
         let broken = |error: rusqlite::Error| self.broken(&error);
-        let observations = if wanted.way { self.columns("observations")? } else { HashSet::new() };
-        let mut ways = Ways::new(self.connection, &observations).map_err(broken)?;
         let table = self.columns(if layout == Layout::Packets { "packets" } else { "transmissions" })?;
-        let in_full = ["payload_type", "route_type", "decoded_json"].iter().all(|name| table.contains(*name));
+        let heard = if layout == Layout::Packets { table.clone() } else { self.columns("observations")? };
+        let in_full = ["payload_type", "route_type", "decoded_json"].iter().all(|name| table.contains(*name))
+            && heard.contains("path_json");
+        let mut ways = if wanted.way { Ways::new(self.connection, &heard).map_err(broken)? } else { None };
         let mut statement = self.prepare(&sql)?;
         let mut rows = statement.query([]).map_err(broken)?;
         let mut done = 0_u64;
@@ -350,12 +351,11 @@ fn packet(
     let place = format!("transmission {}", integer(row, 0).unwrap_or_default());
     let mut frame_of = |column: usize| -> Result<Option<Vec<u8>>, Failure> {
         let Some(text) = text(row, column) else { return Ok(None) };
-        let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        match hex::decode(&digits) {
+        match bytes(text) {
             Ok(frame) => Ok(Some(frame)),
             Err(error) => {
                 let detail = format!("raw_hex: {error}");
-                visit(Seen::BadFrame { place: &place, detail, digits: &digits })?;
+                visit(Seen::BadFrame { place: &place, detail, digits: text })?;
                 Ok(None)
             }
         }
@@ -365,7 +365,8 @@ fn packet(
     let stored_frame = if own.is_none() { frame_of(1)? } else { None };
     let frame = own.as_deref().or(stored_frame.as_deref()).unwrap_or_default();
     let first_frame = text(row, 1).filter(|_| wanted.first_frame && own.is_some());
-    let first_frame = first_frame.and_then(|digits| hex::decode(digits.trim()).ok());
+    // A frame that cannot be read is none: the copy is another one.
+    let first_frame = first_frame.map(|digits| bytes(digits).unwrap_or_default());
     let mut heard = Heard::default();
     (heard.first_frame, heard.in_full) = (first_frame.as_deref(), in_full);
     heard.routed_through = way.to_vec();
@@ -388,14 +389,23 @@ fn packet(
         hearing.iata = listed.and_then(|observer| observer.2.as_deref());
         hearing.time_ms = moment(row, 11).or(heard.first_seen_ms);
         (hearing.snr_db, hearing.rssi_dbm) = (number(row, 12), number(row, 13));
-        let strings = |json: &str| serde_json::from_str::<Vec<Option<String>>>(json).ok();
-        if own.is_none() {
-            hearing.hops = text(row, 14).and_then(strings).map(|hops| hops.into_iter().flatten().collect());
+        if own.is_none() || wanted.hops {
+            let hops = text(row, 14).and_then(|json| serde_json::from_str::<Vec<Option<String>>>(json).ok());
+            let hops = hops.map(|hops| hops.into_iter().flatten().collect::<Vec<_>>());
+            if wanted.hops {
+                hearing.stored_hops = hops.clone().unwrap_or_default();
+            }
+            hearing.hops = hops.filter(|_| own.is_none());
         }
         hearing.resolved = text(row, 15).map(wanted::keys).into_iter().flatten().collect();
         heard.hearing = Some(hearing);
     }
     visit(Seen::Packet(&heard))
+}
+
+/// The bytes of hex digits, between which there may be blanks.
+fn bytes(digits: &str) -> Result<Vec<u8>, hex::FromHexError> {
+    hex::decode(digits.chars().filter(|c| !c.is_whitespace()).collect::<String>())
 }
 
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a str> {

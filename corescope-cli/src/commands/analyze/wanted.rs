@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use corescope_core::filter::{Field, Filter};
 use rusqlite::{Connection, Row, Statement};
 
-/// What is read beside the row of an observation. It costs something, so it is only read for a filter that looks at it.
+/// What is read beside the row of an observation. It costs something, so it is only read for a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// The number of observations of each packet.
     pub(super) count: bool,
-    /// The frame the transmission is stored with.
+    /// The frame the transmission is stored with: any filter may look at it.
     pub(super) first_frame: bool,
+    /// The path that is stored with a copy, also where the copy itself is there.
+    pub(super) hops: bool,
     /// The resolved paths of all copies.
     pub(super) way: bool,
 }
@@ -23,6 +25,7 @@ impl Wanted {
         Self {
             count: uses(&Field::Observations),
             first_frame: filter.is_some(),
+            hops: uses(&Field::Hops) || uses(&Field::Path),
             way: uses(&Field::RoutedThrough),
         }
     }
@@ -31,34 +34,31 @@ impl Wanted {
 /// Looks up the keys on the resolved paths of a packet's copies, once for copies that come one after the other.
 pub(super) struct Ways<'c> {
     statement: Statement<'c>,
-    /// Column of the packet's row that its observations point at.
-    column: usize,
     of: rusqlite::types::Value,
     keys: Vec<String>,
 }
 
 impl<'c> Ways<'c> {
-    /// `observations` are the columns of that table; `None` where paths are not resolved.
+    /// `observations` are the columns of that table; `None` where paths are not resolved. Tables that point at packets by
+    /// hash are older than resolved paths.
     pub(super) fn new(
         connection: &'c Connection,
         observations: &HashSet<String>,
     ) -> rusqlite::Result<Option<Self>> {
-        if !observations.contains("resolved_path") {
+        if !observations.contains("resolved_path") || !observations.contains("transmission_id") {
             return Ok(None);
         }
-        // As in the query of the packets: column 0 is their id, column 2 their hash.
-        let (name, column) =
-            if observations.contains("transmission_id") { ("transmission_id", 0) } else { ("hash", 2) };
-        let sql = format!(
-            "SELECT resolved_path FROM observations WHERE {name} = ?1 AND resolved_path IS NOT NULL ORDER BY rowid"
-        );
-        let statement = connection.prepare(&sql)?;
-        Ok(Some(Self { statement, column, of: rusqlite::types::Value::Null, keys: Vec::new() }))
+        let statement = connection.prepare(
+            "SELECT resolved_path FROM observations WHERE transmission_id = ?1 AND resolved_path IS NOT NULL
+             ORDER BY rowid",
+        )?;
+        Ok(Some(Self { statement, of: rusqlite::types::Value::Null, keys: Vec::new() }))
     }
 
     /// The keys of the packet of this row, in the order of the copies; each once.
     pub(super) fn of(&mut self, row: &Row<'_>) -> rusqlite::Result<&[String]> {
-        let packet: rusqlite::types::Value = row.get(self.column)?;
+        // As in the query of the packets: column 0 is their id.
+        let packet: rusqlite::types::Value = row.get(0)?;
         if packet != self.of {
             self.keys.clear();
             let mut paths = self.statement.query([&packet])?;

@@ -19,7 +19,7 @@ impl Judged {
         for path in row.display().into_iter().chain(row.observations()).filter_map(|o| o.resolved_path()) {
             let shown = view.veil.resolved(path, view.snapshot);
             let hops: Vec<Option<String>> = serde_json::from_str(&shown).unwrap_or_default();
-            for key in hops.into_iter().flatten() {
+            for key in hops.into_iter().flatten().map(|key| key.to_lowercase()) {
                 if !keys.contains(&key) {
                     keys.push(key);
                 }
