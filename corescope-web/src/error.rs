@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use corescope_core::filter::{Filter, Warning};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,6 +47,8 @@ pub struct ErrorBody {
 pub struct FilterWarning {
     /// Where it starts, in characters from 1.
     pub column: usize,
+    /// How many characters it covers.
+    pub length: usize,
     /// What is odd.
     pub message: String,
     /// What may have been meant.
@@ -56,9 +59,15 @@ pub struct FilterWarning {
 
 impl FilterWarning {
     /// All there are about an expression, in its order.
-    pub(crate) fn all(filter: &corescope_core::filter::Filter) -> Vec<Self> {
+    pub(crate) fn all(filter: &Filter) -> Vec<Self> {
         let told = filter.warnings().iter().cloned();
-        told.map(|w| Self { column: w.column, message: w.message, suggestion: w.suggestion }).collect()
+        told.map(|Warning { column, length, message, suggestion, .. }| Self {
+            column,
+            length,
+            message,
+            suggestion,
+        })
+        .collect()
     }
 }
 

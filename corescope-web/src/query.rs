@@ -57,9 +57,9 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Any other integer: the default when absent or not a number; the nearest there is when out of range.
+    /// Any other integer: the default when absent, not a number, or beyond 64 bits.
     pub fn int(&self, name: &str, default: i64) -> i64 {
-        self.get(name).and_then(|v| nearest(v.trim())).unwrap_or(default)
+        self.get(name).and_then(|v| v.trim().parse().ok()).unwrap_or(default)
     }
 
     /// A number with a fraction: the default when absent or not finite.
@@ -67,13 +67,13 @@ impl<'a> Params<'a> {
         self.get(name).and_then(|v| v.trim().parse::<f64>().ok()).filter(|v| v.is_finite()).unwrap_or(default)
     }
 
-    /// An `offset`, which must not be negative.
+    /// An `offset`, which must not be negative: 0 when absent or not a number; one beyond 64 bits is behind all rows.
     ///
     /// # Errors
     ///
     /// 400 `offset must be ≥ 0`.
     pub fn offset(&self) -> Result<usize, ApiError> {
-        usize::try_from(self.int("offset", 0))
+        usize::try_from(self.get("offset").and_then(|v| nearest(v.trim())).unwrap_or(0))
             .map_err(|_| ApiError::bad_request("offset must be ≥ 0").code("bad_offset"))
     }
 
@@ -181,6 +181,12 @@ mod tests {
             assert_eq!(params(&format!("offset={text}")).offset().unwrap(), last, "{text}");
         }
         assert_eq!(params("offset=99999999999999999999x").offset().unwrap(), 0);
+    }
+
+    #[test]
+    fn another_number_beyond_all_is_none() {
+        assert_eq!(params("days=99999999999999999999").int("days", 7), 7);
+        assert_eq!(params("days= -3 ").int("days", 7), -3);
     }
 
     #[test]

@@ -53,8 +53,8 @@ async fn next_of(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, kind: 
 /// Of `sn > 5 || banana`.
 fn warnings() -> Value {
     json!([
-        {"column": 1, "message": "no packet has a field sn: this is never true", "suggestion": "snr"},
-        {"column": 11, "message": "no packet has a field banana: this is never true"},
+        {"column": 1, "length": 2, "message": "no packet has a field sn: this is never true", "suggestion": "snr"},
+        {"column": 11, "length": 6, "message": "no packet has a field banana: this is never true"},
     ])
 }
 

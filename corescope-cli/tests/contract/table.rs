@@ -94,7 +94,7 @@ fn observation() -> Value {
 fn page(of: Value) -> Value {
     json!({
         "packets": [of], "total": "i", "limit": "i", "offset": "i", "nextCursor?": "s", "filter?": {"unknown": ["s"]},
-        "warnings?": [{"column": "i", "message": "s", "suggestion?": "s"}]
+        "warnings?": [{"column": "i", "length": "i", "message": "s", "suggestion?": "s"}]
     })
 }
 

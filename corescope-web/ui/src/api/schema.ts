@@ -2064,6 +2064,8 @@ export interface components {
         FilterWarning: {
             /** @description Where it starts, in characters from 1. */
             column: number;
+            /** @description How many characters it covers. */
+            length: number;
             /** @description What is odd. */
             message: string;
             /** @description What may have been meant. */

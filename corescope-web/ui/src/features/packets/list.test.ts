@@ -88,7 +88,7 @@ describe("the packet list", () => {
   });
 
   it("keeps what the server finds odd in the filter", async () => {
-    const odd = { column: 1, message: "no packet has a field sn: this is never true", suggestion: "snr" };
+    const odd = { column: 1, length: 2, message: "no packet has a field sn: this is never true", suggestion: "snr" };
     const { load } = server(1);
     const list = new PacketList(async (from, limit) => ({ ...(await load(from, limit)), warnings: [odd] }));
     await list.start();
