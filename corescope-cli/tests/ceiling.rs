@@ -389,6 +389,7 @@ fn figures_are_told_while_the_file_is_away() {
     }
     std::fs::rename(&away, &here).unwrap();
     wait_for("the file to be followed again", || {
-        perf(served.port)["packetStore"]["backgroundLoadError"].is_null()
+        let store = &perf(served.port)["packetStore"];
+        store.is_object() && store["backgroundLoadError"].is_null()
     });
 }

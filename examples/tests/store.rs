@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
@@ -32,6 +34,16 @@ fn insert(db: &mut Connection, id: i64, payload_type: i64) {
     both.commit().unwrap();
 }
 
+/// Ends the process when the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn index_store_appends_queries_and_is_told() {
     let output = Command::new(env!("CARGO_BIN_EXE_index_store")).output().unwrap();
@@ -47,21 +59,24 @@ fn follow_database_tells_what_is_there_and_what_comes() {
     let mut db = create(&path);
     insert(&mut db, 1, 4);
     insert(&mut db, 2, 5);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_follow_database"))
+    let command = Command::new(env!("CARGO_BIN_EXE_follow_database"))
         .arg(&path)
         .args(["type == ADVERT && snr > 5 && hops == 1", "1"])
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert_eq!(lines.next().unwrap(), "1 of 2 packets match, the last are:");
-    assert_eq!(lines.next().unwrap(), "  0000000000000001 2026-06-01T12:00:00Z heard 1 times");
-    assert_eq!(lines.next().unwrap(), "waiting for more");
+        .spawn();
+    let mut running = Running(command.unwrap());
+    let printed = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let (sender, lines) = channel();
+    std::thread::spawn(move || printed.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let line = || lines.recv_timeout(Duration::from_mins(2)).unwrap();
+    assert_eq!(line(), "1 of 2 packets match, the last are:");
+    assert_eq!(line(), "  0000000000000001 2026-06-01T12:00:00Z heard 1 times");
+    assert_eq!(line(), "waiting for more");
     insert(&mut db, 3, 5);
     insert(&mut db, 4, 4);
-    assert_eq!(lines.next().unwrap(), "  0000000000000004 2026-06-01T12:00:00Z heard 1 times");
-    assert_eq!(lines.next(), None);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(line(), "  0000000000000004 2026-06-01T12:00:00Z heard 1 times");
+    assert!(running.0.wait().unwrap().success());
+    assert!(lines.recv().is_err(), "it said more");
 
     let wrong = Command::new(env!("CARGO_BIN_EXE_follow_database")).arg(&path).arg("snr >").output().unwrap();
     assert!(!wrong.status.success());

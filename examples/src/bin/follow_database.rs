@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use corescope_core::filter;
-use corescope_store::memory::{Expression, Order, PacketFields, Query, Snapshot, Store, Transmission};
+use corescope_store::memory::{Expression, Order, Query, Snapshot, Store, Transmission};
 use corescope_store::tail::{self, Options};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,24 +53,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     page.rows.iter().for_each(print);
     println!("waiting for more");
 
-    let mut told = 0;
+    let newest_id = |moment: &Snapshot| {
+        let newest = Query { order: Order::NewestId, limit: 1, ..Query::default() };
+        moment.query(&newest).rows.first().map_or(i64::MIN, Transmission::id)
+    };
+    let (mut told, mut last) = (0, newest_id(&snapshot));
     while left.is_none_or(|left| told < left) {
         let Ok(appended) = subscription.recv_timeout(Duration::from_secs(1)) else { continue };
-        if appended.snapshot.version() <= snapshot.version() {
-            // It came while the rest was loaded, and is told already.
-            continue;
-        }
-        if subscription.take_lost() > 0 {
-            println!("some were missed: they are in the snapshot");
-        }
-        let context = filter::Context::at(now_ms()?);
-        let matches =
-            |row: &Transmission<'_>, at: &Snapshot| filter.matches(&PacketFields::new(*row, at), &context);
-        let rows = appended.transmissions.iter().filter_map(|id| appended.snapshot.by_id(*id));
-        for row in rows.filter(|row| matches(row, &appended.snapshot)) {
-            print(&row);
-            told += 1;
-        }
+        // Ids grow. Asking for those behind the last tells also what the queue had no room for, and nothing twice.
+        let query = Query {
+            filter: Some(Expression::at(filter.clone(), now_ms()?)),
+            after_id: Some(last),
+            order: Order::OldestId,
+            limit: usize::MAX,
+            ..Query::default()
+        };
+        let rows = appended.snapshot.query(&query).rows;
+        rows.iter().for_each(print);
+        told += rows.len() as u64;
+        last = last.max(newest_id(&appended.snapshot));
     }
     Ok(())
 }
