@@ -309,7 +309,9 @@ fn every_route(port: u16) -> Vec<String> {
             "/api/nodes/resolve" => &["name=n", "prefix=cd"],
             "/api/scope-stats" => &["window=1h", "window=24h", "window=7d"],
             "/api/packets" => &["", "offset=18446744073709551615", "groupByHash=true&limit=4000"],
-            "/api/packets/timestamps" => &["since=2026-06-01T00:00:00Z"],
+            "/api/packets/timestamps" => {
+                &["since=2026-06-01T00:00:00Z", "since=2026-06-06T10:30:00Z", "since=2026-06-06", "since=x"]
+            }
             "/api/observers/metrics/summary" => &["window=7d"],
             "/api/v2/ledger" => &["since=2026-06-01T00:00:00Z&until=2026-06-02T00:00:00Z"],
             _ => &["", "region=AMS"],

@@ -1,6 +1,6 @@
 //! Single transmissions with their observations, for what is not in memory.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{Columns, observation, transmission};
 use crate::memory::{OwnedTransmission, seconds};
@@ -68,16 +68,21 @@ pub fn transmission_of_observation(
     of.flatten().map_or(Ok(None), |of| transmission_by_id(connection, of))
 }
 
-/// First receptions of all transmissions with ids below this one, ascending by id: unix seconds, and the text. Rows
-/// whose text is no time are left out.
+/// First receptions of the transmissions with ids below this one whose text is greater than `since`, ascending by id: unix
+/// seconds, and the text. Rows whose text is no time are left out.
 ///
 /// # Errors
 ///
 /// What SQLite reports.
-pub fn first_receptions(connection: &Connection, below: i64) -> rusqlite::Result<Vec<(i64, String)>> {
-    let mut statement =
-        connection.prepare_cached("SELECT first_seen FROM transmissions WHERE id < ?1 ORDER BY id")?;
-    let mut rows = statement.query([below])?;
+pub fn first_receptions(
+    connection: &Connection,
+    below: i64,
+    since: &str,
+) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first_seen FROM transmissions WHERE id < ?1 AND first_seen > ?2 ORDER BY id",
+    )?;
+    let mut rows = statement.query(params![below, since])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let text = row.get_ref(0)?.as_str().ok();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use corescope_core::time::parse_rfc3339;
+use corescope_core::time::{parse_rfc3339, rfc3339};
 use corescope_store::memory::{Order, Query, Snapshot};
 use corescope_store::read::first_receptions;
 
@@ -13,6 +13,9 @@ use crate::error::ErrorBody;
 use crate::query::Params;
 use crate::server::Hot;
 use crate::{ApiError, AppState, json};
+
+/// Texts of times may have a zone: they begin at most so much earlier than the moment they stand for, seconds.
+const ZONE: i64 = 86_400;
 
 /// First receptions later than `since`, oldest first.
 #[utoipa::path(get, path = "/api/packets/timestamps", tag = "packets", params(
@@ -33,7 +36,9 @@ pub(crate) async fn timestamps(
     let floor = snapshot.floor();
     let mut older = Vec::new();
     if snapshot.lacks_rows() {
-        older = ask(&app, move |connection| first_receptions(connection, floor)).await?;
+        let from = parse_rfc3339(&since).map(|at| rfc3339(at.saturating_sub(ZONE)));
+        let from = from.unwrap_or_else(|| since.clone());
+        older = ask(&app, move |connection| first_receptions(connection, floor, &from)).await?;
     }
     let body = tokio::task::spawn_blocking(move || json::to_vec(&times_since(older, &snapshot, &since)))
         .await
