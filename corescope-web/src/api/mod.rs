@@ -4,6 +4,7 @@ mod activity;
 pub mod admin;
 pub mod areas;
 pub mod audio_lab;
+mod by_id;
 pub mod channels;
 pub mod config;
 pub mod coverage;

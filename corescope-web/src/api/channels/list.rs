@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use corescope_store::memory::{OwnedTransmission, Query, Transmission};
+use corescope_store::memory::{Query, Transmission};
 use corescope_store::tail::ChannelTally;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::message::Decoded;
+use crate::api::by_id::ById;
 use crate::api::moment::{Moment, Region};
 use crate::api::rest::unanswered;
 use crate::query::Params;
@@ -105,21 +106,13 @@ fn write(app: &App, moment: &Moment, params: &Params<'_>) -> Result<Vec<u8>, Api
         }
     };
     let said = |name: &str, tally: &ChannelTally| everywhere.get(name).unwrap_or(tally).newest.1;
-    let mut outside: BTreeMap<i64, Arc<OwnedTransmission>> = BTreeMap::new();
-    for (name, tally) in &there {
-        for id in [tally.newest.1, said(name, tally)] {
-            if moment.data.by_id(id).is_none()
-                && let Some(row) = whole.by_id(&moment.data, id).map_err(unanswered)?
-            {
-                outside.insert(id, row);
-            }
-        }
-    }
-    let row = |id: i64| moment.data.by_id(id).or_else(|| outside.get(&id).map(|row| (&**row).into()));
+    let ids = there.iter().flat_map(|(name, tally)| [tally.newest.1, said(name, tally)]);
+    let packets = ById::read(app, &moment.data, ids)?;
     let mut channels: Vec<Channel<'_>> = there
         .iter()
         .map(|(hash, tally)| {
-            channel(moment, hash, tally.messages, row(tally.newest.1), row(said(hash, tally)))
+            let (newest, said) = (packets.get(tally.newest.1), packets.get(said(hash, tally)));
+            channel(moment, hash, tally.messages, newest, said)
         })
         .collect();
     channels.sort_unstable_by(|a, b| {

@@ -4,17 +4,17 @@
 //! are of the display observation: the copy that came the longest way.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use corescope_store::memory::{Heard, Node, OwnedTransmission, Query, Transmission, Want};
+use corescope_store::memory::{Heard, Node, Query, Transmission, Want};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::by_last_seen;
 use super::view::NodeView;
+use crate::api::by_id::ById;
 use crate::api::moment::{Moment, Region};
 use crate::api::packets::{Packet, View};
 use crate::api::rest::unanswered;
@@ -149,18 +149,9 @@ fn health_of(app: &App, moment: &Moment, key: &str) -> Result<Response, ApiError
     let heard = whole.heard_of(&moment.data, &[key], want(moment, true)).map_err(unanswered)?;
     let heard = heard.into_iter().next().unwrap_or_default();
     // The newest packets, from memory or from the database, in the order of ids.
-    let mut older: Vec<Arc<OwnedTransmission>> = Vec::new();
     let newest = heard.newest.map(|(_, id)| id);
-    for id in heard.ids.iter().copied().chain(newest) {
-        if moment.data.by_id(id).is_none() {
-            older.extend(whole.by_id(&moment.data, id).map_err(unanswered)?);
-        }
-    }
-    let row = |id: i64| {
-        let read = || older.iter().map(|row| Transmission::from(&**row)).find(|row| row.id() == id);
-        moment.data.by_id(id).or_else(read)
-    };
-    let rows: Vec<Transmission<'_>> = heard.ids.iter().filter_map(|id| row(*id)).collect();
+    let packets = ById::read(app, &moment.data, heard.ids.iter().copied().chain(newest))?;
+    let rows: Vec<Transmission<'_>> = heard.ids.iter().filter_map(|id| packets.get(*id)).collect();
     let node = match node {
         Some(node) => HealthNode::Known(Box::new(NodeView::new(node, &moment.veil))),
         None if rows.is_empty() => return Err(not_found()),
@@ -168,7 +159,10 @@ fn health_of(app: &App, moment: &Moment, key: &str) -> Result<Response, ApiError
     };
     let view = View { snapshot: &moment.data, veil: &moment.veil };
     let avg_hops = heard.hops.get().unwrap_or_default().round() as i64;
-    let stats = HealthStats { avg_hops: Some(avg_hops), ..HealthStats::of(&heard, newest.and_then(row)) };
+    let stats = HealthStats {
+        avg_hops: Some(avg_hops),
+        ..HealthStats::of(&heard, newest.and_then(|id| packets.get(id)))
+    };
     let observers = observers(&heard, moment, true);
     let recent_packets = rows.iter().map(|row| view.packet(*row, false)).collect();
     Ok(json::response(&NodeHealth { node, stats, observers, recent_packets }))
@@ -224,15 +218,8 @@ fn bulk(app: &App, moment: &Moment, params: &Params<'_>) -> Result<Response, Api
     let found =
         nodes.iter().zip(all).filter(|(_, heard)| !want.everyone || region.holds_any(&heard.everyone));
     let found: Vec<_> = found.take(limit).collect();
-    let mut older: BTreeMap<i64, Arc<OwnedTransmission>> = BTreeMap::new();
-    for (_, id) in found.iter().filter_map(|(_, heard)| heard.newest) {
-        if moment.data.by_id(id).is_none()
-            && let Some(row) = whole.by_id(&moment.data, id).map_err(unanswered)?
-        {
-            older.insert(id, row);
-        }
-    }
-    let row = |id: i64| moment.data.by_id(id).or_else(|| older.get(&id).map(|row| (&**row).into()));
+    let newest = found.iter().filter_map(|(_, heard)| heard.newest);
+    let packets = ById::read(app, &moment.data, newest.map(|(_, id)| id))?;
     let entries: Vec<BulkHealth<'_>> = found
         .iter()
         .map(|(node, heard)| {
@@ -243,7 +230,7 @@ fn bulk(app: &App, moment: &Moment, params: &Params<'_>) -> Result<Response, Api
                 role: shown.role,
                 lat: shown.lat,
                 lon: shown.lon,
-                stats: HealthStats::of(heard, heard.newest.and_then(|(_, id)| row(id))),
+                stats: HealthStats::of(heard, heard.newest.and_then(|(_, id)| packets.get(id))),
                 observers: observers(heard, moment, false),
             }
         })
