@@ -270,6 +270,26 @@ fn what_changes_while_a_load_runs_is_not_lost() {
 }
 
 #[test]
+fn what_leaves_memory_while_a_load_runs_leaves_no_hole() {
+    let place = place();
+    place.transmissions(1..=4096);
+    // The second chunk takes long: the first is gone when it comes.
+    let heavy = (0..60_000).map(|n| (10_000 + n, 2049 + n % 1024, n, 3000));
+    place.observations((1..=2048).map(|id| (id, id, 1, id)).chain(heavy));
+    place.observations((3073..=4096).map(|id| (100_000 + id, id, 1, id)));
+    let store = Store::new();
+    let _follower = start(&place.path, &store, quick());
+    until(&store, "the first chunk", |s| s.transmission_count() > 0);
+    store.set_budget(Some(0));
+    store.set_budget(None);
+    until(&store, "the load", complete);
+    let snapshot = store.snapshot();
+    assert!(snapshot.lacks_rows());
+    let missing = (snapshot.floor()..=4096).find(|id| snapshot.by_id(*id).is_none());
+    assert_eq!(missing, None, "above the floor");
+}
+
+#[test]
 fn a_row_that_changes_outside_memory_keeps_its_newest_reception() {
     let place = place();
     place.transmissions(1..=6000);

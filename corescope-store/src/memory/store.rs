@@ -211,15 +211,20 @@ impl Store {
         Append::new(self, self.turn())
     }
 
-    /// Puts a segment of older rows in front: it holds every id from `low` to just below the store's lowest.
+    /// Puts a segment of older rows in front: it holds every id from `low` to just below `above`, which was the
+    /// [floor](Snapshot::floor) when the last one was put in. False when it is no longer: rows in between left memory,
+    /// and these would hide that they lack.
     pub(crate) fn prepend(
         &self,
-        low: i64,
+        (low, above): (i64, i64),
         segment: Segment,
         skipped: &BTreeMap<Defect, u64>,
         loading: Loading,
-    ) {
+    ) -> bool {
         let mut next = self.turn();
+        if next.floor != above {
+            return false;
+        }
         let above = next.parts.first().map(|p| p.low).or_else(|| next.recent.rows.first().map(|t| t.head.id));
         let high = above.map_or_else(
             || segment.id_range().map_or(low, |(_, high)| high),
@@ -235,6 +240,7 @@ impl Store {
         next.parts.insert(0, part);
         next.enforce_budget();
         next.publish();
+        true
     }
 
     /// Puts the parts of a snapshot file in place of nothing, and what was left out when they were loaded.
@@ -441,6 +447,29 @@ mod tests {
         }
         append.publish();
         store.pack();
+    }
+
+    #[test]
+    fn older_rows_are_put_in_where_they_join_on_and_nowhere_else() {
+        let store = Store::new();
+        let prepend = |low: i64, above: i64, ids: std::ops::Range<i64>| {
+            let mut builder = crate::memory::segment::Builder::default();
+            for id in ids {
+                builder.transmission(&TransmissionRow::bare(id, &format!("{id:016x}"))).expect("a row");
+            }
+            store.prepend((low, above), builder.finish(), &BTreeMap::new(), Loading::default())
+        };
+        assert!(prepend(20, i64::MIN, 20..30) && prepend(10, 20, 10..20));
+        // The older of the two leaves memory before the next comes.
+        store.set_budget(Some(store.memory_use().total() - 1));
+        store.set_budget(None);
+        let before = store.snapshot();
+        assert_eq!((before.floor(), before.transmission_count()), (20, 10));
+        assert!(!prepend(i64::MIN, 10, 0..10), "ids from 10 on would be missing");
+        let after = store.snapshot();
+        assert_eq!((after.floor(), after.version()), (20, before.version()));
+        assert!(prepend(i64::MIN, 20, 0..20));
+        assert_eq!((store.snapshot().floor(), store.snapshot().transmission_count()), (i64::MIN, 30));
     }
 
     #[test]

@@ -358,6 +358,7 @@ impl Work {
         let mut version = data_version(connection)?;
         let mut first = true;
         let mut stopped_early = false;
+        let mut floor = target.snapshot().floor();
         while !stopped_early {
             if self.is_stopped() {
                 return Ok(false);
@@ -394,10 +395,16 @@ impl Work {
                     stopped_early = true;
                     break;
                 }
-                loading.loaded += chunk.segment.len() as u64;
+                let mut now = loading.clone();
+                now.loaded += chunk.segment.len() as u64;
                 let window = cutoff(newest, Some(self.options.first_window)).unwrap_or(i64::MIN);
-                loading.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < window;
-                target.prepend(chunk.low, chunk.segment, &chunk.defects, loading.clone());
+                now.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < window;
+                // While this one was waited for, new rows may have driven out what it follows on.
+                if !target.prepend((chunk.low, floor), chunk.segment, &chunk.defects, now.clone()) {
+                    stopped_early = true;
+                    break;
+                }
+                (floor, loading) = (chunk.low, now);
                 // What was told since this was read was not applied to it.
                 if chunk.change < position.change {
                     (position.change, position.notice) = (chunk.change, None);
