@@ -176,3 +176,31 @@ fn a_time_before_all_times_is_not_the_newest() {
     let ancient = Obs { timestamp: i64::MIN + 1, ..obs(1, 1) };
     assert_eq!(shown(&[ancient, obs(2, 1)]), (Some(2), Some(2)));
 }
+
+#[test]
+fn ids_of_observations_may_be_as_far_apart_as_numbers_go() {
+    let store = Store::new();
+    let all = [i64::MIN + 1, -5, 1, 2, i64::MAX - 1];
+    let mut append = store.begin();
+    for id in 1..=2 {
+        append.transmission(&tx(id).row());
+    }
+    append.transmission(&tx(40).row());
+    for (id, of) in all.into_iter().zip([1, 2, 1, 2, 2]) {
+        append.observation(&obs(id, of).row());
+    }
+    append.publish();
+    for packed in [false, true] {
+        if packed {
+            store.pack();
+        }
+        let snapshot = store.snapshot();
+        for (id, of) in all.into_iter().zip([1, 2, 1, 2, 2]) {
+            let found = snapshot.observation_by_id(id).map(|o| (o.id(), o.transmission().id()));
+            assert_eq!(found, Some((id, of)), "packed: {packed}");
+        }
+        for id in [i64::MIN, -4, 0, 3, i64::MAX] {
+            assert!(snapshot.observation_by_id(id).is_none(), "{id}, packed: {packed}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 + 4 | `CSSNAP04`; the digits change with the layout of a segment and with what its lists hold. CRC-32 of the skeleton of payload texts |
+//! | 8 + 4 | `CSSNAP05`; the digits change with the layout of a segment and with what its lists hold. CRC-32 of the skeleton of payload texts |
 //! | 4 + 4 + n | length and CRC-32 of the header, the header |
 //! | 8 + 4 + n, repeated | length and CRC-32 of a part, the part; newest first, as many as the header says, and no more |
 //!
@@ -23,7 +23,7 @@ use super::part::Part;
 use super::segment::{Segment, skeleton_sum};
 use super::snapshot::Snapshot;
 
-const MAGIC: &[u8; 8] = b"CSSNAP04";
+const MAGIC: &[u8; 8] = b"CSSNAP05";
 /// Longest header, bytes: the observers are in it.
 const MOST_HEADER: u32 = 64 << 20;
 

@@ -92,8 +92,9 @@ pub(crate) struct Segment {
     direction: Packed,
     /// Number of the way.
     way: Packed,
-    /// Lowest and highest observation id (counted from the lowest of all) of each block of rows.
-    observation_blocks: Box<[(i64, i64)]>,
+    /// Lowest and highest observation id (counted from the lowest of all) of each block of rows; the lowest is the higher
+    /// one where there is none.
+    observation_blocks: Box<[(u64, u64)]>,
 
     // Dictionaries.
     keys: Keys,
@@ -144,9 +145,10 @@ impl Segment {
     pub(crate) fn last_observation(&self) -> Option<i64> {
         self.observation_blocks
             .iter()
+            .filter(|(low, high)| low <= high)
             .map(|(_, high)| *high)
             .max()
-            .map(|high| self.lowest_observation.wrapping_add(high))
+            .map(|high| self.lowest_observation.wrapping_add_unsigned(high))
     }
 
     /// Computes what follows from the other columns.
@@ -165,7 +167,7 @@ impl Segment {
             .collect();
         self.display = Packed::new(&display);
         let block = |first: usize| {
-            let mut range = (i64::MAX, i64::MIN);
+            let mut range = (u64::MAX, u64::MIN);
             for row in first..(first + BLOCK).min(self.len()) {
                 // Ascending within a row.
                 let of = self.observations(row);
@@ -315,27 +317,23 @@ impl Segment {
 
     /// Row and position of an observation.
     pub(crate) fn find_observation(&self, id: i64) -> Option<(usize, usize)> {
-        let relative = id.checked_sub(self.lowest_observation).filter(|r| *r >= 0)?;
+        // The distance of two ids can be greater than an id.
+        let relative = (id >= self.lowest_observation).then(|| id.abs_diff(self.lowest_observation))?;
         for (block, (low, high)) in self.observation_blocks.iter().enumerate() {
             if relative < *low || relative > *high {
                 continue;
             }
             for row in block * BLOCK..((block + 1) * BLOCK).min(self.len()) {
-                let first = self.first_observation.get(row);
-                if first > relative {
+                let of = self.observations(row);
+                if of.is_empty() || self.relative_id(row, of.start) > relative {
                     continue;
                 }
-                let of = self.observations(row);
                 let (mut from, mut to) = (of.start, of.end);
                 while from < to {
                     let middle = from.midpoint(to);
-                    if first.wrapping_add(self.observation_id.get(middle)) < relative {
-                        from = middle + 1
-                    } else {
-                        to = middle
-                    }
+                    if self.relative_id(row, middle) < relative { from = middle + 1 } else { to = middle }
                 }
-                if from < of.end && first.wrapping_add(self.observation_id.get(from)) == relative {
+                if from < of.end && self.relative_id(row, from) == relative {
                     return Some((row, from));
                 }
             }
@@ -343,12 +341,13 @@ impl Segment {
         None
     }
 
-    fn relative_id(&self, row: usize, at: usize) -> i64 {
-        self.first_observation.get(row).wrapping_add(self.observation_id.get(at))
+    /// The id of an observation, counted from the lowest of all.
+    fn relative_id(&self, row: usize, at: usize) -> u64 {
+        self.first_observation.get(row).wrapping_add(self.observation_id.get(at)) as u64
     }
 
     pub(crate) fn observation_id(&self, row: usize, at: usize) -> i64 {
-        self.lowest_observation.wrapping_add(self.relative_id(row, at))
+        self.lowest_observation.wrapping_add_unsigned(self.relative_id(row, at))
     }
 
     pub(crate) fn timestamp(&self, row: usize, at: usize) -> i64 {
