@@ -2,8 +2,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{BEGIN, Obs, Tx, rfc3339};
-use corescope_store::memory::{Query, Store};
+use corescope_store::lookup::Reader;
+use corescope_store::memory::{Batch, Query, Store, Transmission};
+use corescope_store::tail::Whole;
 
 fn tx(id: i64) -> Tx {
     Tx {
@@ -202,5 +206,51 @@ fn ids_of_observations_may_be_as_far_apart_as_numbers_go() {
         for id in [i64::MIN, -4, 0, 3, i64::MAX] {
             assert!(snapshot.observation_by_id(id).is_none(), "{id}, packed: {packed}");
         }
+    }
+}
+
+#[test]
+fn spellings_of_a_hash_are_found_on_both_sides_of_the_floor() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("mesh.db");
+    let db = rusqlite::Connection::open(&path).expect("a database");
+    db.execute_batch(include_str!("common/tables.sql")).expect("tables");
+    let spelled = [(1, "00000000000000ab"), (2, "00000000000000AB"), (3, "00000000000000aB")];
+    let store = Store::new();
+    for (id, hash) in spelled {
+        let tx = Tx { hash: hash.into(), ..tx(id) };
+        db.execute(
+            "INSERT INTO transmissions (id, raw_hex, hash, first_seen) VALUES (?1, ?2, ?3, ?4)",
+            rusqlite::params![tx.id, tx.raw_hex, tx.hash, tx.first_seen],
+        )
+        .expect("a row");
+        store.append(&Batch { transmissions: &[tx.row()], observations: &[] });
+        if id < 3 {
+            store.pack();
+        }
+    }
+    let whole = Whole::new(Arc::new(Reader::new(&path)));
+    let all = store.snapshot();
+    store.set_budget(Some(0));
+    let newest = store.snapshot();
+    store.pack();
+    store.set_budget(Some(0));
+    let none = store.snapshot();
+    assert_eq!((newest.transmission_count(), none.transmission_count()), (1, 0));
+    for (_, hash) in spelled {
+        let query = Query { hash: Some(hash.into()), ..Query::default() };
+        assert_eq!(all.query(&query).total, 3);
+        let answer = whole.query(&newest, &query, None).expect("an answer");
+        let ids: Vec<i64> = answer.rows.iter().map(|row| Transmission::from(&**row).id()).collect();
+        assert_eq!((answer.total, ids), (3, vec![3, 2, 1]), "{hash}");
+        assert_eq!(
+            whole.by_hash(&newest, hash).expect("an answer").map(|row| Transmission::from(&*row).id()),
+            Some(3)
+        );
+    }
+    // The newest of the spellings that an index tells: as asked for, lower, upper.
+    for (hash, id) in [("00000000000000ab", 2), ("00000000000000AB", 2), ("00000000000000aB", 3)] {
+        let found = whole.by_hash(&none, hash).expect("an answer");
+        assert_eq!(found.map(|row| Transmission::from(&*row).id()), Some(id), "{hash}");
     }
 }

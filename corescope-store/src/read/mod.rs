@@ -11,4 +11,5 @@ pub(crate) use below::{
 pub(crate) use rows::{Columns, observation, transmission};
 pub(crate) use tables::exists;
 pub use tables::{edges, node, nodes, nodes_seen_since, observers};
+pub(crate) use whole::transmissions_by_hash;
 pub use whole::{first_receptions, transmission_by_hash, transmission_by_id, transmission_of_observation};

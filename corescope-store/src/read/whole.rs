@@ -33,7 +33,8 @@ pub fn transmission_by_id(connection: &Connection, id: i64) -> rusqlite::Result<
     Ok(Some(owned))
 }
 
-/// The transmission with this content hash: spelled so, in lower or in upper case.
+/// The transmission with this content hash: spelled so, in lower or in upper case. Of several the newest that can be
+/// read.
 ///
 /// # Errors
 ///
@@ -42,14 +43,28 @@ pub fn transmission_by_hash(
     connection: &Connection,
     hash: &str,
 ) -> rusqlite::Result<Option<OwnedTransmission>> {
-    let mut find = connection.prepare_cached("SELECT id FROM transmissions WHERE hash = ?1")?;
-    // The spellings that occur, by the index.
-    for spelling in [hash.to_ascii_lowercase(), hash.to_ascii_uppercase(), hash.to_owned()] {
-        if let Some(id) = find.query_row([spelling], |row| row.get(0)).optional()? {
-            return transmission_by_id(connection, id);
-        }
-    }
-    Ok(None)
+    Ok(transmissions_by_hash(connection, hash, None)?.pop())
+}
+
+/// All transmissions with this content hash, or those of them with ids below this one, ascending by id: spelled so, in
+/// lower or in upper case. A hash is there once in each spelling, so that they are three at most.
+///
+/// # Errors
+///
+/// What SQLite reports.
+pub(crate) fn transmissions_by_hash(
+    connection: &Connection,
+    hash: &str,
+    below: Option<i64>,
+) -> rusqlite::Result<Vec<OwnedTransmission>> {
+    // The spellings that occur, by the index; the sign keeps SQLite from going through ids.
+    let mut find = connection.prepare_cached(
+        "SELECT id FROM transmissions WHERE hash IN (?1, ?2, ?3) AND (?4 IS NULL OR +id < ?4) ORDER BY +id",
+    )?;
+    let spellings = (hash, hash.to_ascii_lowercase(), hash.to_ascii_uppercase(), below);
+    let ids: Vec<i64> = find.query_map(spellings, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let rows = ids.into_iter().map(|id| transmission_by_id(connection, id));
+    rows.filter_map(Result::transpose).collect()
 }
 
 /// The transmission that an observation is of.

@@ -134,10 +134,10 @@ impl Whole {
     fn below(&self, snapshot: &Snapshot, found: &mut Found<'_>) -> Result<(), WholeError> {
         let query = found.query;
         if let Some(hash) = &query.hash {
-            let row = self.reader.ask(|connection| read::transmission_by_hash(connection, hash))?;
-            if let Some(row) = row.filter(|row| row.head.id < snapshot.floor()) {
-                found.offer(&snapshot.with_rows(vec![Arc::new(row)]));
-            }
+            let floor = snapshot.floor();
+            let rows =
+                self.reader.ask(|connection| read::transmissions_by_hash(connection, hash, Some(floor)))?;
+            found.offer(&snapshot.with_rows(rows.into_iter().map(Arc::new).collect()));
             return Ok(());
         }
         if self.is_needless(snapshot, found) {
