@@ -1,6 +1,6 @@
 //! An append: rows go to the newest ones in full, or over the segment that holds their transmission.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::checks::{Defect, is_damaged_payload};
@@ -28,6 +28,8 @@ pub struct Append<'s> {
     recheck: bool,
     /// What is put now is no news.
     known: bool,
+    /// Rows were removed.
+    removed: bool,
 }
 
 /// Where a transmission is, or would be.
@@ -54,6 +56,7 @@ impl<'s> Append<'s> {
             history: false,
             recheck: false,
             known: false,
+            removed: false,
         }
     }
 
@@ -154,7 +157,8 @@ impl<'s> Append<'s> {
         }
     }
 
-    /// Adds an observation, or replaces the one with its id. Its transmission comes first.
+    /// Adds an observation, or replaces the one of its transmission with its id. Its transmission comes first. Whether
+    /// another transmission has it is not looked for: [`change_observation`](Self::change_observation) does.
     pub fn observation(&mut self, row: &ObservationRow<'_>) {
         self.next.last_observation = self.next.last_observation.max(row.id);
         let id = row.transmission_id;
@@ -201,8 +205,16 @@ impl<'s> Append<'s> {
         }
     }
 
-    /// Replaces an observation, or adds one that was left out. One whose transmission is not there is ignored.
+    /// Replaces an observation, or adds one that was left out. One that was another transmission's leaves that. One
+    /// whose transmission is not there is ignored.
     pub fn change_observation(&mut self, row: &ObservationRow<'_>) {
+        let is_in_place =
+            self.next.by_id(row.transmission_id).is_some_and(|of| of.observation_with(row.id).is_some());
+        if !is_in_place
+            && let Some(before) = self.next.observation_by_id(row.id).map(|o| o.transmission().id())
+        {
+            self.remove_observation(before, row.id);
+        }
         if row.transmission_id < self.next.floor || self.next.by_id(row.transmission_id).is_some() {
             self.observation(row);
         }
@@ -230,6 +242,7 @@ impl<'s> Append<'s> {
         self.next.observation_count -= gone.observations.len() as u64;
         self.outcome.changed += 1;
         self.touch(id, |_| Some(gone));
+        self.removed = true;
         true
     }
 
@@ -259,6 +272,7 @@ impl<'s> Append<'s> {
             },
         };
         if gone {
+            self.removed = true;
             self.next.observation_count -= 1;
             self.outcome.changed += 1;
         }
@@ -290,8 +304,28 @@ impl<'s> Append<'s> {
         self.next.last_ids()
     }
 
+    /// Of the rows that were put, those that are there and were not before this append, each once: what came and went
+    /// in it is no news, nor is what went and came back.
+    fn retain_news(&mut self) {
+        let (next, touched) = (&self.next, &self.touched);
+        let was = |id: &i64| touched.get(id).and_then(Option::as_deref);
+        let mut seen = BTreeSet::new();
+        self.transmissions.retain(|id| was(id).is_none() && next.by_id(*id).is_some() && seen.insert(*id));
+        self.transmissions.sort_unstable();
+        let mut seen = BTreeSet::new();
+        self.observations.retain(|(of, id)| {
+            let has = |row: Transmission<'_>| row.observation_with(*id).is_some();
+            !was(of).is_some_and(|row| has(row.into()))
+                && next.by_id(*of).is_some_and(has)
+                && seen.insert((*of, *id))
+        });
+    }
+
     /// Makes everything visible at once.
     pub fn publish(mut self) -> Outcome {
+        if self.removed || !self.transmissions.is_sorted() {
+            self.retain_news();
+        }
         self.outcome.new_transmissions = self.transmissions.len() as u64;
         self.outcome.new_observations = self.observations.len() as u64;
         let (appender, next) = self.next.both();
@@ -329,5 +363,93 @@ impl<'s> Append<'s> {
         });
         drop(packed);
         self.outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::record::Batch;
+
+    fn transmission(id: i64) -> TransmissionRow<'static> {
+        TransmissionRow::bare(id, "00000000000000aa")
+    }
+
+    fn heard(id: i64, transmission: i64) -> ObservationRow<'static> {
+        ObservationRow::bare(id, transmission, 1_780_315_200)
+    }
+
+    /// A store with three transmissions and an observation of the first, in full or packed.
+    fn three(packed: bool) -> Store {
+        let store = Store::new();
+        let transmissions = [1, 2, 3].map(transmission);
+        store.append(&Batch { transmissions: &transmissions, observations: &[heard(7, 1)] });
+        if packed {
+            store.pack();
+        }
+        store
+    }
+
+    #[test]
+    fn an_observation_that_becomes_another_transmissions_leaves_the_first() {
+        for packed in [false, true] {
+            // To another one, and to one that is not there.
+            for (to, there) in [(2, vec![(2, 7)]), (9, vec![])] {
+                let store = three(packed);
+                let mut append = store.begin();
+                append.set_known(true);
+                append.change_observation(&heard(7, to));
+                append.publish();
+                let now = store.snapshot();
+                let found: Vec<(i64, i64)> = now
+                    .transmissions()
+                    .flat_map(|row| {
+                        row.observations().map(|o| (o.transmission().id(), o.id())).collect::<Vec<_>>()
+                    })
+                    .collect();
+                assert_eq!(found, there, "packed: {packed}");
+                assert_eq!(now.observation_count(), there.len() as u64);
+                assert_eq!(now.counters().observations, there.len() as u64);
+                assert_eq!(
+                    now.observation_by_id(7).map(|o| o.transmission().id()),
+                    there.first().map(|(of, _)| *of)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_and_went_in_one_append_is_no_news_and_the_rest_is_told_in_order() {
+        for packed in [false, true] {
+            let store = three(packed);
+            let live = store.subscribe(10);
+            let mut append = store.begin();
+            for id in [6, 5, 4] {
+                append.transmission(&transmission(id));
+            }
+            append.observation(&heard(8, 5));
+            append.observation(&heard(10, 6));
+            append.observation(&heard(9, 4));
+            assert!(append.remove_transmission(5) && append.remove_observation(6, 10));
+            // What went and came back was there before.
+            assert!(append.remove_transmission(1));
+            append.transmission(&transmission(1));
+            append.observation(&heard(7, 1));
+            append.observation(&heard(11, 1));
+            // This one is as new as if it had come once.
+            assert!(append.remove_transmission(6));
+            append.transmission(&transmission(6));
+            let outcome = append.publish();
+            assert_eq!((outcome.new_transmissions, outcome.new_observations), (2, 2));
+            assert_eq!(store.inserted(), 5);
+            let told = live.try_recv().expect("an append");
+            assert_eq!((&*told.transmissions, &*told.observations), (&[4, 6][..], &[(4, 9), (1, 11)][..]));
+            // Nothing but what is gone again: nobody is told.
+            let mut append = store.begin();
+            append.transmission(&transmission(20));
+            append.remove_transmission(20);
+            assert_eq!(append.publish().new_transmissions, 0);
+            assert!(live.try_recv().is_err());
+        }
     }
 }

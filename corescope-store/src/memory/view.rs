@@ -6,6 +6,7 @@
 mod observation;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
@@ -238,7 +239,22 @@ impl<'a> Transmission<'a> {
         if last.is_none_or(|last| last.id() < row.id) {
             return false;
         }
-        self.observations().find(|o| o.id() == row.id).is_some_and(|o| o.is(row))
+        self.observation_with(row.id).is_some_and(|o| o.is(row))
+    }
+
+    /// The observation with this id.
+    pub(crate) fn observation_with(&self, id: i64) -> Option<Observation<'a>> {
+        let (mut from, mut to) = (0, self.observation_count());
+        while from < to {
+            let middle = from.midpoint(to);
+            let found = self.observation(middle)?;
+            match found.id().cmp(&id) {
+                Ordering::Equal => return Some(found),
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 
     /// Calls `found` once with each node that takes part: sender, keys of the payload, resolved relays.
