@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -296,4 +297,40 @@ fn figures_are_told_while_an_append_is_open() {
     let figures = figures.recv_timeout(Duration::from_secs(20)).expect("figures wait for nothing");
     assert_eq!(figures, (0, 0, 1, Some(1 << 20)));
     drop(open);
+}
+
+/// Panics when it is to be published, while it is told to.
+#[derive(Debug)]
+struct Failing(Arc<AtomicBool>);
+
+impl Aggregate for Failing {
+    fn add(&mut self, _: &Transmission<'_>) {}
+
+    fn remove(&mut self, _: &Transmission<'_>) {}
+
+    fn clear(&mut self) {}
+
+    fn publish(&mut self, _: &Snapshot) -> Published {
+        assert!(!self.0.load(Ordering::Acquire), "as asked for");
+        Arc::new(())
+    }
+}
+
+#[test]
+fn no_aggregate_shows_a_moment_that_was_never_published() {
+    let store = Store::new();
+    let seen = register(&store);
+    let fails = Arc::<AtomicBool>::default();
+    store.register(Box::new(Failing(Arc::clone(&fails))));
+    append(&store, 1);
+    let before = publications(&seen).expect("told everything");
+    fails.store(true, Ordering::Release);
+    let failed = catch_unwind(AssertUnwindSafe(|| append(&store, 2)));
+    assert!(failed.is_err() && store.snapshot().transmission_count() == 1);
+    assert_eq!(publications(&seen).expect("told everything"), before);
+    fails.store(false, Ordering::Release);
+    append(&store, 3);
+    assert_eq!(store.snapshot().transmission_count(), 2);
+    // The one that failed did count.
+    assert_eq!(publications(&seen).expect("told everything"), before + 2);
 }

@@ -41,6 +41,9 @@ pub(super) trait Maker<T> {
 
     /// The moment is made: what follows from it is put into it.
     fn complete(&mut self, next: &mut T);
+
+    /// Readers see the moment: what follows from it is shown where they see that apart from it.
+    fn published(&mut self);
 }
 
 impl<T: Clone> Slot for ArcSwap<T> {
@@ -114,6 +117,7 @@ impl<S: Slot, M: Turn<Maker: Maker<S::Moment>>> Making<'_, S, M> {
         self.maker.complete(&mut self.next);
         let next = Arc::new(self.next);
         self.slot.put(Arc::clone(&next));
+        self.maker.published();
         then(&next);
         next
     }
@@ -148,8 +152,10 @@ mod tests {
 
     struct LoomTurn(loom::sync::Mutex<Count>);
 
-    /// Observations so far, which are put into each moment.
-    struct Count(u32);
+    /// Observations so far, which are put into each moment, and the version that readers are told of apart from it.
+    struct Count(u32, Told);
+
+    type Told = loom::sync::Arc<loom::sync::atomic::AtomicU32>;
 
     impl Maker<Moment> for Count {
         fn begin(&mut self, current: &Moment) {
@@ -159,6 +165,10 @@ mod tests {
         fn complete(&mut self, next: &mut Moment) {
             next.observations = self.0;
             next.version += 1;
+        }
+
+        fn published(&mut self) {
+            self.1.fetch_add(1, loom::sync::atomic::Ordering::AcqRel);
         }
     }
 
@@ -203,9 +213,10 @@ mod tests {
     fn in_every_interleaving_moments_are_whole_in_order_and_none_is_lost() {
         loom::model(|| {
             let first = Moment { version: 0, transmissions: 0, observations: 0 };
+            let told = Told::default();
             let shared = loom::sync::Arc::new(Shared::new(
                 LoomSlot(loom::sync::Mutex::new(Arc::new(first))),
-                LoomTurn(loom::sync::Mutex::new(Count(0))),
+                LoomTurn(loom::sync::Mutex::new(Count(0, Told::clone(&told)))),
             ));
             let appenders: Vec<_> = (0..2)
                 .map(|_| {
@@ -215,7 +226,9 @@ mod tests {
                 .collect();
             let mut last = 0;
             for _ in 0..2 {
+                let told = told.load(loom::sync::atomic::Ordering::Acquire);
                 let seen = shared.current();
+                assert!(told <= seen.version, "readers were told of a moment that they cannot see");
                 assert_eq!(seen.observations, seen.transmissions * 3, "half a moment");
                 assert_eq!(seen.version, seen.transmissions);
                 assert!(seen.version >= last, "time went back");

@@ -384,6 +384,10 @@ impl Maker<Snapshot> for Appender {
         self.aggregates.publish(next);
         next.version += 1;
     }
+
+    fn published(&mut self) {
+        self.aggregates.show();
+    }
 }
 
 impl Making<'_> {

@@ -18,6 +18,8 @@ pub type Published = Arc<dyn Any + Send + Sync>;
 pub(crate) struct Aggregates {
     own: Own,
     others: Vec<(Box<dyn Aggregate>, Arc<ArcSwap<Published>>)>,
+    /// Results of those, for readers who see the snapshot they belong to.
+    unseen: Vec<Published>,
     /// Rows were announced whose snapshot is not published.
     ahead: bool,
 }
@@ -104,19 +106,26 @@ impl Aggregates {
         self.ahead = false;
     }
 
-    /// Puts what readers see of them into the snapshot that is about to be published.
+    /// Puts what readers see of them into the snapshot that is about to be published, or keeps it until
+    /// [`show`](Self::show).
     pub(crate) fn publish(&mut self, next: &mut Snapshot) {
         self.ahead = true;
+        self.unseen.clear();
         if let Ok(counters) = self.own.counting.publish(next).downcast::<Counters>() {
             next.counters = counters;
         }
         if let Ok(activity) = self.own.watching.publish(next).downcast::<Activity>() {
             next.activity = activity;
         }
-        for (aggregate, seen) in &mut self.others {
-            seen.store(Arc::new(aggregate.publish(next)));
-        }
+        self.unseen.extend(self.others.iter_mut().map(|(aggregate, _)| aggregate.publish(next)));
         self.ahead = false;
+    }
+
+    /// Shows readers the results that belong to the snapshot that was published.
+    pub(crate) fn show(&mut self) {
+        for ((_, seen), result) in self.others.iter().zip(self.unseen.drain(..)) {
+            seen.store(Arc::new(result));
+        }
     }
 }
 
