@@ -22,7 +22,7 @@ const FULL_TRANSMISSIONS: usize = 16_384;
 const FULL_OBSERVATIONS: usize = 500_000;
 /// … or this share of everything: what a merge takes for a while is then little beside the whole.
 const FULL_SHARE: usize = 20;
-/// A part with changed rows that holds more bytes may not settle in one segment.
+/// Rows that hold more bytes may not settle in one segment.
 const MOST_SETTLED: usize = 1 << 30;
 
 impl Snapshot {
@@ -173,7 +173,7 @@ impl Store {
             return true;
         }
         let snapshot = self.snapshot();
-        let Some((from, to)) = step(&snapshot.parts) else {
+        let Some((from, to)) = step(&snapshot.parts, MOST_SETTLED) else {
             // Nobody may append for long.
             let packed = std::mem::take(&mut self.turn().maker.packed);
             drop(packed);
@@ -285,8 +285,9 @@ fn changed_since(packed: &Overlay, now: &Overlay) -> Vec<OverlayRow> {
     now.rows.iter().filter(|row| !is_packed(row)).cloned().collect()
 }
 
-/// The next parts to pack into one.
-fn step(parts: &[Part]) -> Option<(usize, usize)> {
+/// The next parts to pack into one. Together they hold at most so many bytes: what does not settle in one segment would
+/// be packed again and again.
+fn step(parts: &[Part], most_bytes: usize) -> Option<(usize, usize)> {
     let rebuild = |p: &Part| p.overlay.rows.len() > 64.max(p.segment.len() / 16);
     if let Some(at) = parts.iter().position(rebuild) {
         return Some((at, at + 1));
@@ -294,7 +295,9 @@ fn step(parts: &[Part]) -> Option<(usize, usize)> {
     let all: usize = parts.iter().map(|p| p.segment.len()).sum();
     let full = (all / FULL_SHARE).clamp(4 * RECENT_MOST, FULL_TRANSMISSIONS);
     let fits = |a: &Part, b: &Part| {
-        a.len() + b.len() <= full && a.observation_count() + b.observation_count() <= FULL_OBSERVATIONS
+        a.len() + b.len() <= full
+            && a.observation_count() + b.observation_count() <= FULL_OBSERVATIONS
+            && a.bytes() + b.bytes() <= most_bytes
     };
     let balanced =
         |a: &Part, b: &Part| a.segment.len() <= 2 * b.segment.len() && b.segment.len() <= 8 * a.segment.len();
@@ -414,6 +417,18 @@ mod tests {
         }
         assert!(!after.settle(&sealed), "rows that are packed are not packed again");
         assert_eq!(contents(&after), contents(&before));
+    }
+
+    #[test]
+    fn parts_that_are_few_rows_but_many_bytes_are_left_apart() {
+        let store = Store::new();
+        for ids in [1..=10, 11..=20] {
+            append(&store, ids);
+            store.pack();
+        }
+        let parts = &store.snapshot().parts;
+        let bytes = parts.iter().map(Part::bytes).sum();
+        assert_eq!((step(parts, bytes), step(parts, bytes - 1)), (Some((0, 2)), None));
     }
 
     #[test]
