@@ -120,7 +120,9 @@ impl Part {
 
     /// Whether a row of the segment no longer counts.
     pub(crate) fn is_replaced(&self, row: usize) -> bool {
-        !self.overlay.rows.is_empty() && self.overlay.rows.iter().any(|r| r.instead_of == Some(row as u32))
+        // Asked for row after row: the overlay is searched by id, in the order of which it is.
+        !self.overlay.rows.is_empty()
+            && self.overlay.rows.binary_search_by_key(&self.segment.id(row), |r| r.id).is_ok()
     }
 
     /// Those of these rows of the segment that still count.
