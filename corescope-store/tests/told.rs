@@ -6,7 +6,7 @@ mod followed;
 mod support;
 
 use common::read_all;
-use corescope_store::memory::{Snapshot, Store};
+use corescope_store::memory::{Defect, Snapshot, Store};
 use followed::{complete, create, fresh, insert, loaded, place, start, until};
 
 #[test]
@@ -105,4 +105,44 @@ fn observations_of_merged_transmissions_are_kept() {
     until(&store, "the merged one to go", |s| s.transmission_count() == 40);
     assert_eq!(store.snapshot().by_id(3).map(|t| t.observation_count()), Some(2));
     assert_eq!(read_all(&store.snapshot()), fresh(&place.db()));
+}
+
+#[test]
+fn damaged_notices_are_counted_and_passed_over() {
+    let place = place();
+    let db = create(&place.path, false);
+    insert(&db, 1, 100, 1);
+    // As a program might make it that is less strict than ours.
+    db.execute_batch("CREATE TABLE cs_changes (seq INTEGER PRIMARY KEY, kind, id, key)").expect("a table");
+    let damaged = "INSERT INTO cs_changes (kind, id, key) VALUES
+       (NULL, 5, NULL), (x'ff', 5, NULL), (CAST(x'ff' AS TEXT), 5, NULL), (1.5, 5, NULL), ('transmission', 'five', NULL),
+       ('observation', 0.5, NULL), ('removed', NULL, NULL), ('node', NULL, x'00'), ('node', NULL, NULL)";
+    let file = place.path.with_extension("snapshot");
+    let options = || corescope_store::tail::Options { snapshot: Some(file.clone()), ..followed::quick() };
+    let mut counted = 0;
+    // The first load, then starts with a snapshot file: damaged notices are the last before and the first after. What
+    // was counted tells that the file is used.
+    for round in 0..3 {
+        db.execute_batch(damaged).expect("notices");
+        counted += if round == 0 { 0 } else { 9 };
+        let store = Store::new();
+        let follower =
+            corescope_store::tail::follow(&place.path, store.clone(), options()).expect("a follower");
+        until(&store, "the load", |s| complete(s) && s.loading().error.is_none());
+        db.execute_batch(&format!(
+            "BEGIN; {damaged}; UPDATE transmissions SET channel_hash = '#{round}' WHERE id = 9;
+             INSERT INTO cs_changes (kind, id) VALUES ('transmission', 9); {damaged}; COMMIT"
+        ))
+        .expect("notices");
+        counted += 18;
+        until(&store, "what is told between them", |s| {
+            s.by_id(9).is_some_and(|t| t.channel_hash() == Some(&format!("#{round}")))
+        });
+        insert(&db, 100 + round, 101 + round, 1);
+        until(&store, "a new row", |s| s.by_id(100 + round).is_some());
+        let s = store.snapshot();
+        assert_eq!((s.defects().get(&Defect::Type), s.defects().len()), (Some(&counted), 1), "round {round}");
+        assert_eq!(s.loading().error, None);
+        drop(follower);
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::memory::{Append, check_observation};
+use crate::memory::{Append, Defect, MOST_TEXT, check_observation};
 use crate::read::{self, Columns};
 
 /// Notices of one look: each may bring a row in full that lies over its segment until that is packed anew.
@@ -27,6 +27,8 @@ pub(super) struct Changes {
     pub(super) nodes: BTreeSet<String>,
     pub(super) observers: bool,
     pub(super) edges: bool,
+    /// Notices that do not say what they are about. The sweep finds that.
+    damaged: u64,
     /// There are more of them.
     pub(super) more: bool,
 }
@@ -38,8 +40,25 @@ pub(super) fn newest(connection: &Connection) -> rusqlite::Result<Option<(i64, N
     statement.query_row([], numbered).optional()
 }
 
-fn numbered(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Notice)> {
-    Ok((row.get(0)?, Notice { kind: row.get(1)?, id: row.get(2)?, key: row.get(3)? }))
+fn numbered(row: &Row<'_>) -> rusqlite::Result<(i64, Notice)> {
+    // The number is the key of the table, which can be nothing else.
+    Ok((row.get(0)?, Notice::read(row, 1)))
+}
+
+impl Notice {
+    /// From `kind`, `id` and `key` in the columns from this one on. What cannot be read is taken for missing: one
+    /// damaged notice must not keep all that follow from being read.
+    pub(super) fn read(row: &Row<'_>, column: usize) -> Self {
+        let text = |column| {
+            let text = row.get_ref(column).ok()?.as_str().ok()?;
+            (text.len() <= MOST_TEXT).then(|| text.into())
+        };
+        Self {
+            kind: text(column).unwrap_or_default(),
+            id: row.get(column + 1).unwrap_or_default(),
+            key: text(column + 2),
+        }
+    }
 }
 
 impl Changes {
@@ -86,6 +105,7 @@ impl Changes {
             ("node", _, Some(key)) => _ = self.nodes.insert((**key).to_owned()),
             ("observer", ..) => self.observers = true,
             ("edges", ..) => self.edges = true,
+            ("transmission" | "observation" | "removed" | "node" | "", ..) => self.damaged += 1,
             // A later version's word.
             _ => {}
         }
@@ -122,6 +142,7 @@ impl Changes {
         let told = self.observations.iter().copied().filter(|id| *id <= last_observation);
         change_observations(connection, columns, told, append)?;
         append.set_known(false);
+        (0..self.damaged).for_each(|_| append.skip(Defect::Type));
         Ok(())
     }
 }

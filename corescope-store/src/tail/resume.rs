@@ -90,9 +90,8 @@ fn differs(header: &Header, connection: &Connection) -> rusqlite::Result<Option<
     let told = told_since(connection, header.change)?;
     if let (Some(seq @ 1..), Some((kind, id, key))) = (header.change, &header.notice) {
         let mut statement = connection.prepare("SELECT kind, id, key FROM cs_changes WHERE seq = ?1")?;
-        let found: Option<(Box<str>, Option<i64>, Option<Box<str>>)> =
-            statement.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-        if found.is_none_or(|found| found != (kind.clone(), *id, key.clone())) {
+        let found = statement.query_row([seq], |row| Ok(Notice::read(row, 0))).optional()?;
+        if found != Some(Notice { kind: kind.clone(), id: *id, key: key.clone() }) {
             return Ok(Some("the last change is another one"));
         }
     }
@@ -123,7 +122,8 @@ fn differs(header: &Header, connection: &Connection) -> rusqlite::Result<Option<
 fn told_since(connection: &Connection, change: Option<i64>) -> rusqlite::Result<BTreeSet<i64>> {
     let Some(change) = change else { return Ok(BTreeSet::new()) };
     let mut statement = connection.prepare(
-        "SELECT id FROM cs_changes WHERE seq > ?1 AND kind IN ('transmission', 'removed') AND id IS NOT NULL",
+        "SELECT id FROM cs_changes
+           WHERE seq > ?1 AND kind IN ('transmission', 'removed') AND typeof(id) = 'integer'",
     )?;
     statement.query_map([change], |row| row.get(0))?.collect()
 }
