@@ -183,3 +183,68 @@ fn old_contents_stay_while_a_file_is_loaded_anew_if_the_ceiling_has_room_for_bot
         assert_eq!(most.load(Ordering::Relaxed) > 501, both, "{most:?} rows at a time");
     }
 }
+
+/// Rows there are, as those who registered see it.
+#[derive(Debug, Default)]
+struct Rows(u64);
+
+impl Aggregate for Rows {
+    fn add(&mut self, _: &Transmission<'_>) {
+        self.0 += 1;
+    }
+
+    fn remove(&mut self, _: &Transmission<'_>) {
+        self.0 -= 1;
+    }
+
+    fn clear(&mut self) {
+        self.0 = 0;
+    }
+
+    fn publish(&mut self, _: &Snapshot) -> Arc<dyn Any + Send + Sync> {
+        Arc::new(self.0)
+    }
+}
+
+#[test]
+fn nothing_is_left_in_memory_of_a_database_that_was_emptied() {
+    for (told, budget) in [(true, None), (false, None), (true, Some(1)), (false, Some(1))] {
+        let place = place();
+        let db = create(&place.path, told);
+        insert(&db, 1, 500, 2);
+        db.execute_batch(
+            "UPDATE transmissions SET raw_hex = 'xyz' WHERE id = 7;
+             INSERT INTO neighbor_edges VALUES ('aa', 'bb', 3, NULL);",
+        )
+        .expect("a damaged row and an edge");
+        let store = budget.map_or_else(Store::new, Store::with_budget);
+        let rows = store.register(Box::<Rows>::default());
+        let follower = followed::start(&place.path, &store);
+        until(&store, "the load", complete);
+        let held = budget.map_or(498, |_| 0);
+        assert_eq!((store.snapshot().transmission_count(), rows.load().downcast_ref()), (held, Some(&held)));
+        db.execute_batch(
+            "BEGIN; DELETE FROM observations; DELETE FROM transmissions; DELETE FROM nodes; DELETE FROM observers;
+             DELETE FROM neighbor_edges; COMMIT",
+        )
+        .expect("an empty database");
+        until(&store, "nothing", |s| {
+            (s.floor(), s.last_ids(), s.lacks_rows(), complete(s)) == (i64::MIN, (0, 0), false, true)
+                && s.nodes().iter().next().is_none()
+                && s.observers().is_empty()
+                && s.graph().edges().is_empty()
+        });
+        let s = store.snapshot();
+        assert_eq!(read_all(&s), fresh(&place.path));
+        assert_eq!((s.transmission_count(), s.observation_count(), s.defects().len()), (0, 0, 0));
+        let (counters, activity) = corescope_store::memory::recount(&s);
+        assert_eq!((&**s.counters(), &**s.activity()), (&counters, &activity));
+        assert_eq!((counters.transmissions, rows.load().downcast_ref()), (0, Some(&0_u64)));
+        assert_eq!(s.evicted(), corescope_store::memory::Evicted::default());
+        // It begins anew.
+        insert(&db, 1, 11, 1);
+        until(&store, "new rows", |s| (s.transmission_count(), s.observation_count()) == (10, 10));
+        assert_eq!(rows.load().downcast_ref(), Some(&10_u64));
+        drop(follower);
+    }
+}

@@ -309,9 +309,10 @@ impl Store {
         Self::within(self.budget())
     }
 
-    /// This store without its rows: a load that was interrupted begins again.
+    /// This store without anything of a database: a load that was interrupted begins again.
     pub(crate) fn emptied(&self) -> Self {
-        if self.snapshot().transmission_count() > 0 {
+        // Without rows there may still be a floor, rows that were left out, tables.
+        if self.snapshot().version() > 0 {
             self.replace_with(&self.sibling());
         }
         self.clone()
@@ -474,6 +475,22 @@ mod tests {
         assert_eq!((after.floor(), after.version()), (20, before.version()));
         assert!(prepend(i64::MIN, 20, 0..20));
         assert_eq!((store.snapshot().floor(), store.snapshot().transmission_count()), (i64::MIN, 30));
+    }
+
+    #[test]
+    fn a_store_that_holds_no_rows_is_emptied_of_all_else() {
+        let store = Store::with_budget(1);
+        append(&store, 1, NOW, &[NOW]);
+        store.append(&Batch { transmissions: &[TransmissionRow::bare(2, "")], observations: &[] });
+        store.set_nodes(Nodes::new(vec![Node { public_key: "aa".into(), ..Node::default() }]));
+        let full = store.snapshot();
+        assert_eq!((full.transmission_count(), full.floor(), full.defects().len()), (0, 2, 1));
+        assert_eq!((full.evicted().transmissions, full.last_ids()), (1, (2, 100)));
+        let empty = store.emptied().snapshot();
+        assert_eq!((empty.floor(), empty.defects().len(), empty.last_ids()), (i64::MIN, 0, (0, 0)));
+        assert_eq!((empty.evicted(), empty.nodes().iter().count()), (Evicted::default(), 0));
+        assert!(empty.version() > full.version() && empty.outside.epoch > full.outside.epoch);
+        assert_eq!(store.budget(), Some(1));
     }
 
     #[test]
