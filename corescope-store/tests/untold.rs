@@ -184,6 +184,36 @@ fn old_contents_stay_while_a_file_is_loaded_anew_if_the_ceiling_has_room_for_bot
     }
 }
 
+#[test]
+fn a_database_that_begins_alike_is_known_for_another() {
+    for told in [true, false] {
+        let place = place();
+        let db = create(&place.path, told);
+        insert(&db, 1, 201, 1);
+        let other = place.path.with_extension("other");
+        db.execute("VACUUM INTO ?1", [other.to_str()]).expect("a backup");
+        insert(&db, 201, 301, 1);
+        let (store, _follower) = loaded(&place.path);
+        assert_eq!(store.memory_use().segment_count, 1, "all rows are in one place");
+        // The backup went its own way, further than the file.
+        let theirs = rusqlite::Connection::open(&other).expect("the backup");
+        insert(&theirs, 201, 351, 1);
+        theirs
+            .execute("UPDATE transmissions SET hash = 'b' || substr(hash, 2) WHERE id > 200", [])
+            .expect("another history");
+        let mut into = rusqlite::Connection::open(&place.path).expect("the file");
+        let backup = rusqlite::backup::Backup::new(&theirs, &mut into).expect("a backup");
+        backup.run_to_completion(10_000, std::time::Duration::ZERO, None).expect("restored");
+        drop(backup);
+        until(&store, "the other database", |s| {
+            let mixed = s.by_id(250).is_some_and(|t| t.hash().starts_with('0')) && s.by_id(350).is_some();
+            assert!(!mixed, "both databases at once");
+            s.transmission_count() == 350 && complete(s)
+        });
+        assert_eq!(read_all(&store.snapshot()), fresh(&other));
+    }
+}
+
 /// Rows there are, as those who registered see it.
 #[derive(Debug, Default)]
 struct Rows(u64);

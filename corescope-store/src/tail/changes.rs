@@ -22,7 +22,7 @@ pub(crate) struct Notice {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) transmissions: BTreeSet<i64>,
-    observations: BTreeSet<i64>,
+    pub(super) observations: BTreeSet<i64>,
     pub(super) removed: BTreeSet<i64>,
     pub(super) nodes: BTreeSet<String>,
     pub(super) observers: bool,
