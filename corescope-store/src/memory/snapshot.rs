@@ -91,7 +91,8 @@ pub struct Loading {
     pub usable: bool,
     /// Everything the budget allows is there.
     pub complete: bool,
-    /// The load ended early for this reason.
+    /// What cannot be read: why the load ended early, why the database cannot be followed now, or why some rows cannot
+    /// be compared with it. `None` when all is well.
     pub error: Option<String>,
 }
 

@@ -268,7 +268,6 @@ impl Work {
                     return Ok(self.anew("rows went away, or the database is another one"));
                 }
                 followed.is_new = false;
-                self.end_trouble(&followed.not_loaded);
             }
             if followed.graph_at.elapsed() >= self.options.graph_every {
                 followed.graph_at = Instant::now();
@@ -277,10 +276,9 @@ impl Work {
                 }
                 position.read_tables(&file.connection, &self.store, unix_now())?;
             }
-            // Old rows that cannot be read are no reason to lose the new ones.
-            if let Err(error) = followed.sweep.step(&file.connection, &file.columns, &self.store, position) {
-                tracing::warn!(%error, path = %self.path.display(), "some rows cannot be compared with the database");
-            }
+            followed.sweep.step(&file.connection, &file.columns, &self.store, position);
+            // All that is left to tell: old rows that cannot be read are no reason to lose the new ones.
+            self.end_trouble(followed.not_loaded.as_deref().or(followed.sweep.unread()));
             self.pack_changed(&self.store);
         }
         Ok(Ended::Stopped)
@@ -313,10 +311,11 @@ impl Work {
         self.store.set_loading(Loading { error: Some(error.to_string()), ..loading });
     }
 
-    fn end_trouble(&self, not_loaded: &Option<String>) {
-        let loading = self.store.snapshot().loading().clone();
-        if loading.error != *not_loaded {
-            self.store.set_loading(Loading { error: not_loaded.clone(), ..loading });
+    /// Tells no other trouble than this.
+    fn end_trouble(&self, left: Option<&str>) {
+        let now = self.store.snapshot();
+        if now.loading().error.as_deref() != left {
+            self.store.set_loading(Loading { error: left.map(str::to_owned), ..now.loading().clone() });
         }
     }
 

@@ -23,11 +23,20 @@ pub(super) struct Sweep {
     /// Next id that it looks at.
     next: i64,
     due: Instant,
+    /// Why some rows were not compared, in this pass or the one before.
+    unread: Option<String>,
+    /// Whether this pass met an error.
+    met_error: bool,
 }
 
 impl Sweep {
     pub(super) fn new() -> Self {
-        Self { next: i64::MIN, due: Instant::now() }
+        Self { next: i64::MIN, due: Instant::now(), unread: None, met_error: false }
+    }
+
+    /// Why some rows in memory cannot be compared with the database; `None` since a pass compared all of them.
+    pub(super) fn unread(&self) -> Option<&str> {
+        self.unread.as_deref()
     }
 
     /// One step, when it is time for one.
@@ -36,7 +45,30 @@ impl Sweep {
     /// second at least; later beyond 900 thousand: 250 at most) and at most a fiftieth of the time, so that a slow disk
     /// has others to serve; else ten minutes (250 to 1000 a second) and a fifth. Where something differed the next step
     /// follows at once: changes of one hand lie together.
+    ///
+    /// What cannot be read is no reason to end: the sweep goes on behind and [tells](Self::unread).
     pub(super) fn step(
+        &mut self,
+        connection: &Connection,
+        columns: &Columns,
+        store: &Store,
+        position: &Position,
+    ) {
+        if Instant::now() < self.due {
+            return;
+        }
+        if let Err(error) = self.compare(connection, columns, store, position) {
+            tracing::warn!(%error, "some rows cannot be compared with the database");
+            self.unread = Some(format!("some rows cannot be compared with the database: {error}"));
+            self.met_error = true;
+        }
+        // The pass is over: one without an error has seen everything.
+        if self.next == i64::MIN && !std::mem::take(&mut self.met_error) {
+            self.unread = None;
+        }
+    }
+
+    fn compare(
         &mut self,
         connection: &Connection,
         columns: &Columns,
@@ -44,9 +76,6 @@ impl Sweep {
         position: &Position,
     ) -> rusqlite::Result<()> {
         let begin = Instant::now();
-        if begin < self.due {
-            return Ok(());
-        }
         // Where nothing can be read now, it goes on behind and comes back with the next pass.
         self.due = begin + AFTER_ERROR;
         let snapshot = store.snapshot();
