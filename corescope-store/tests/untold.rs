@@ -278,3 +278,45 @@ fn nothing_is_left_in_memory_of_a_database_that_was_emptied() {
         drop(follower);
     }
 }
+
+#[test]
+fn a_packet_that_was_heard_very_often_is_put_right() {
+    for told in [true, false] {
+        let place = place();
+        let db = create(&place.path, told);
+        insert(&db, 1, 4, 0);
+        // They come in turns; the third packet is damaged.
+        db.execute_batch(
+            r#"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 45000)
+             INSERT INTO observations (id, transmission_id, observer_idx, rssi, path_json, timestamp)
+               SELECT i, 1 + i % 3, 1 + i % 2, -90, printf('["%04X"]', i), 1780315200 + i FROM n;
+             UPDATE transmissions SET last_seen = 1780315200 + 45000;
+             UPDATE transmissions SET raw_hex = 'xyz' WHERE id = 3"#,
+        )
+        .expect("observations");
+        let (store, _follower) = loaded(&place.path);
+        assert_eq!(store.snapshot().observation_count(), 30_000);
+        db.execute_batch(
+            "BEGIN; UPDATE observations SET rssi = -id % 100; DELETE FROM observations WHERE id % 30 IN (1, 2);
+             UPDATE transmissions SET raw_hex = '1501AB000003' WHERE id = 3; COMMIT",
+        )
+        .expect("changes");
+        if told {
+            db.execute_batch(
+                "BEGIN; INSERT INTO cs_changes (kind, id) SELECT 'observation', id FROM observations;
+                 INSERT INTO cs_changes (kind, id) VALUES ('transmission', 3); COMMIT",
+            )
+            .expect("notices");
+        }
+        until(&store, "the repaired packet", |s| s.by_id(3).is_some_and(|t| t.observation_count() == 13_500));
+        until(&store, "all changes", |s| {
+            let rssi = |id: i64| s.observation_by_id(id).and_then(|o| o.rssi());
+            (1..=45_000).rev().all(|id| matches!(id % 30, 1 | 2) || rssi(id) == Some((-id % 100) as f64))
+        });
+        // That some are gone was not told.
+        if !told {
+            until(&store, "what is gone", |s| s.observation_count() == 42_000);
+            assert!(read_all(&store.snapshot()) == fresh(&place.path));
+        }
+    }
+}

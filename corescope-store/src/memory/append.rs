@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::checks::{Defect, is_damaged_payload};
+use super::checks::{Defect, check_observation, is_damaged_payload};
 use super::compact::{RECENT_BOUND, RECENT_MOST};
 use super::owned::OwnedTransmission;
 use super::record::{ObservationRow, TransmissionRow};
@@ -30,6 +30,19 @@ pub struct Append<'s> {
     known: bool,
     /// Rows were removed.
     removed: bool,
+}
+
+impl Snapshot {
+    /// Finds what follows from the observations of a row that was changed.
+    fn settle_row(&mut self, id: i64) {
+        if let Ok(at) = self.recent.find(id) {
+            if self.recent.rows[at].is_unsettled() {
+                self.recent.edit(at, OwnedTransmission::settle);
+            }
+        } else if let Some(part) = self.part_of(id) {
+            self.parts[part].edit(id, OwnedTransmission::settle);
+        }
+    }
 }
 
 /// Where a transmission is, or would be.
@@ -77,7 +90,8 @@ impl<'s> Append<'s> {
         self.known = known;
     }
 
-    /// The transmission with this id, with what was put so far.
+    /// The transmission with this id, with what was put so far: its columns and observations. What follows from these
+    /// is found when all are put.
     pub(crate) fn by_id(&self, id: i64) -> Option<Transmission<'_>> {
         self.next.by_id(id)
     }
@@ -140,7 +154,7 @@ impl<'s> Append<'s> {
                 self.outcome.changed += 1;
             }
             Seat::Part(part) => {
-                let old = self.next.parts[part].by_id(row.id).map(|t| Arc::new(t.to_owned_row()));
+                let old = self.next.parts[part].in_full(row.id);
                 if let Some(old) = &old {
                     if old.head == owned.head && old.last_seen >= owned.last_seen {
                         return;
@@ -173,22 +187,18 @@ impl<'s> Append<'s> {
                 if Transmission::from(&*self.next.recent.rows[at]).has(row) {
                     return;
                 }
-                self.touch(id, |next| next.recent.rows.get(at).cloned());
-                self.next.recent.edit(at, |t| t.put(row))
+                check_observation(row).map(|()| {
+                    self.touch(id, |next| next.recent.rows.get(at).cloned());
+                    self.next.recent.edit(at, |t| t.put_unsettled(row))
+                })
             }
             Seat::Part(part) => match self.next.parts[part].by_id(id) {
                 None => Err(Defect::Dangling),
                 Some(known) if known.has(row) => return,
-                Some(known) => {
-                    let owned = known.to_owned_row();
-                    let mut changed = owned.clone();
-                    let put = changed.put(row);
-                    if put.is_ok() {
-                        self.touch(id, |_| Some(Arc::new(owned)));
-                        self.next.parts[part].put(id, Some(Arc::new(changed)));
-                    }
-                    put
-                }
+                Some(_) => check_observation(row).map(|()| {
+                    self.lay_over(part, id);
+                    self.next.parts[part].edit(id, |t| t.put_unsettled(row)).unwrap_or_default()
+                }),
             },
         };
         match put {
@@ -203,6 +213,14 @@ impl<'s> Append<'s> {
             Ok(false) => self.outcome.changed += 1,
             Err(defect) => self.skip(defect),
         }
+    }
+
+    /// Has a row of a part, which must be there, lie over its segment, to be changed. Of a row that many observations
+    /// are put to one copy is made for all of them.
+    fn lay_over(&mut self, part: usize, id: i64) {
+        let row = self.next.parts[part].in_full(id);
+        self.touch(id, |_| row.clone());
+        self.next.parts[part].put(id, row);
     }
 
     /// Replaces an observation, or adds one that was left out. One that was another transmission's leaves that. One
@@ -231,9 +249,7 @@ impl<'s> Append<'s> {
             Seat::Free(_) => return false,
             Seat::Recent(at) => self.next.recent.remove(at),
             Seat::Part(part) => {
-                let Some(old) = self.next.parts[part].by_id(id).map(|t| Arc::new(t.to_owned_row())) else {
-                    return false;
-                };
+                let Some(old) = self.next.parts[part].in_full(id) else { return false };
                 self.next.parts[part].put(id, None);
                 old
             }
@@ -248,35 +264,37 @@ impl<'s> Append<'s> {
 
     /// Removes an observation. True when it was there.
     pub fn remove_observation(&mut self, transmission: i64, id: i64) -> bool {
-        let gone = match self.seat(transmission) {
+        self.remove_observations(transmission, &BTreeSet::from([id])) > 0
+    }
+
+    /// Removes these observations of a transmission; tells how many were there.
+    pub(crate) fn remove_observations(&mut self, transmission: i64, gone: &BTreeSet<i64>) -> usize {
+        if gone.is_empty() {
+            return 0;
+        }
+        let count = match self.seat(transmission) {
             Seat::BelowFloor => {
                 self.next.outside.edits += 1;
-                false
+                0
             }
-            Seat::Free(_) => false,
+            Seat::Free(_) => 0,
             Seat::Recent(at) => {
                 self.touch(transmission, |next| next.recent.rows.get(at).cloned());
-                self.next.recent.edit(at, |t| t.remove(id))
+                self.next.recent.edit(at, |t| t.remove_unsettled(gone))
             }
-            Seat::Part(part) => match self.next.parts[part].by_id(transmission).map(|t| t.to_owned_row()) {
-                None => false,
-                Some(owned) => {
-                    let mut changed = owned.clone();
-                    let gone = changed.remove(id);
-                    if gone {
-                        self.touch(transmission, |_| Some(Arc::new(owned)));
-                        self.next.parts[part].put(transmission, Some(Arc::new(changed)));
-                    }
-                    gone
+            Seat::Part(part) => {
+                let known = self.next.parts[part].by_id(transmission);
+                if !known.is_some_and(|known| known.observations().any(|o| gone.contains(&o.id()))) {
+                    return 0;
                 }
-            },
+                self.lay_over(part, transmission);
+                self.next.parts[part].edit(transmission, |t| t.remove_unsettled(gone)).unwrap_or_default()
+            }
         };
-        if gone {
-            self.removed = true;
-            self.next.observation_count -= 1;
-            self.outcome.changed += 1;
-        }
-        gone
+        self.removed |= count > 0;
+        self.next.observation_count -= count as u64;
+        self.outcome.changed += count as u64;
+        count
     }
 
     /// Counts a row that could not even be read.
@@ -330,6 +348,7 @@ impl<'s> Append<'s> {
         self.outcome.new_observations = self.observations.len() as u64;
         let (appender, next) = self.next.both();
         for (id, was) in std::mem::take(&mut self.touched) {
+            next.settle_row(id);
             if let Some(now) = next.by_id(id) {
                 appender.aggregates.add(&now);
             }
@@ -369,6 +388,7 @@ impl<'s> Append<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::owned::DERIVED;
     use crate::memory::record::Batch;
 
     fn transmission(id: i64) -> TransmissionRow<'static> {
@@ -450,6 +470,56 @@ mod tests {
             append.remove_transmission(20);
             assert_eq!(append.publish().new_transmissions, 0);
             assert!(live.try_recv().is_err());
+        }
+    }
+
+    fn often(id: i64, rssi: f64) -> ObservationRow<'static> {
+        let (observer, path_json) = (Some(id % 5), Some(r#"["AB","CD"]"#));
+        ObservationRow { observer, path_json, rssi: Some(rssi), ..ObservationRow::bare(id, 1, id) }
+    }
+
+    /// A transmission that was heard a thousand times, with odd ids.
+    fn often_heard() -> Store {
+        let store = Store::new();
+        let row = TransmissionRow {
+            raw_hex: "15",
+            first_seen: "1970-01-01T00:00:00Z",
+            ..TransmissionRow::bare(1, "0a")
+        };
+        let mut append = store.begin();
+        append.transmission(&row);
+        (0..1000).for_each(|n| append.observation(&often(2 * n + 1, -90.0)));
+        append.publish();
+        store
+    }
+
+    #[test]
+    fn what_follows_from_observations_is_found_once_for_many_of_them() {
+        for packed in [false, true] {
+            let store = often_heard();
+            if packed {
+                store.pack();
+            }
+            let mut append = store.begin();
+            DERIVED.set(0);
+            (0..500).for_each(|n| append.change_observation(&often(2 * n + 1, -80.0)));
+            assert_eq!(append.remove_observations(1, &(900..1100).collect()), 100);
+            (0..50).for_each(|n| append.observation(&often(2 * n + 100, -70.0)));
+            (500..700).for_each(|n| append.observation(&often(2 * n + 1, -60.0)));
+            let outcome = append.publish();
+            // A row that is packed is copied first.
+            assert_eq!(DERIVED.get(), if packed { 2 } else { 1 });
+            assert_eq!((outcome.new_observations, outcome.changed), (50, 500 + 100 + 150));
+            // The same rows as one that is put in at once.
+            let rows = store.snapshot().by_id(1).map(|row| row.to_owned_row()).expect("a row");
+            let settled = OwnedTransmission::copy_of(&Transmission::from(&rows));
+            assert_eq!(format!("{rows:?}"), format!("{settled:?}"));
+            assert_eq!(rows.observations.len(), 1000);
+            let (counters, activity) = crate::memory::recount(&store.snapshot());
+            assert_eq!(
+                (&**store.snapshot().counters(), &**store.snapshot().activity()),
+                (&counters, &activity)
+            );
         }
     }
 }

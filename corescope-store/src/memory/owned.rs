@@ -1,5 +1,6 @@
 //! Rows in full: how the newest transmissions, late changes and rows read from SQLite are held.
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
@@ -30,6 +31,8 @@ pub struct OwnedTransmission {
     pub(crate) last_seen: i64,
     /// Bytes that the observations hold.
     observation_bytes: usize,
+    /// What follows from the observations was left as it is: see [`settle`](Self::settle).
+    is_unsettled: bool,
 }
 
 /// The columns of a transmission.
@@ -126,6 +129,12 @@ impl HexCase {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often it was found what follows from the observations of a row, by this thread.
+    pub(crate) static DERIVED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl OwnedTransmission {
     /// A transmission without observations.
     ///
@@ -158,6 +167,7 @@ impl OwnedTransmission {
             nodes: Vec::new(),
             last_seen: row.last_seen,
             observation_bytes: 0,
+            is_unsettled: false,
         };
         owned.derive();
         Ok(owned)
@@ -170,6 +180,14 @@ impl OwnedTransmission {
     /// [`Defect`] when a column is unreadable.
     pub fn put(&mut self, row: &ObservationRow<'_>) -> Result<bool, Defect> {
         check_observation(row)?;
+        let new = self.put_unsettled(row);
+        self.settle();
+        Ok(new)
+    }
+
+    /// The same of an observation that was checked, for one of many: the row must be [settled](Self::settle) after the
+    /// last of them.
+    pub(crate) fn put_unsettled(&mut self, row: &ObservationRow<'_>) -> bool {
         let owned = OwnedObservation {
             id: row.id,
             observer: row.observer,
@@ -193,20 +211,35 @@ impl OwnedTransmission {
                 true
             }
         };
-        if new {
-            self.add_derived(row)
-        } else {
-            self.derive()
+        if !new {
+            self.is_unsettled = true;
+        } else if !self.is_unsettled {
+            self.add_derived(row);
         }
-        Ok(new)
+        new
     }
 
-    /// Removes an observation; true when it was there.
-    pub(crate) fn remove(&mut self, id: i64) -> bool {
-        let Ok(at) = self.observations.binary_search_by_key(&id, |o| o.id) else { return false };
-        self.observation_bytes -= self.observations.remove(at).bytes();
-        self.derive();
-        true
+    /// Removes these observations; tells how many were there. The row must be [settled](Self::settle) then.
+    pub(crate) fn remove_unsettled(&mut self, gone: &BTreeSet<i64>) -> usize {
+        let before = self.observations.len();
+        self.observations.retain(|o| !gone.contains(&o.id));
+        self.observation_bytes = self.observations.iter().map(|o| o.bytes()).sum();
+        let count = before - self.observations.len();
+        self.is_unsettled |= count > 0;
+        count
+    }
+
+    /// Whether it is to be [settled](Self::settle).
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.is_unsettled
+    }
+
+    /// Finds what follows from the observations, which takes the longer the more there are: once after many changes,
+    /// before anybody looks at more of the row than its columns and observations.
+    pub(crate) fn settle(&mut self) {
+        if self.is_unsettled {
+            self.derive();
+        }
     }
 
     /// The same row, copied from wherever it is kept.
@@ -237,6 +270,7 @@ impl OwnedTransmission {
             heard: Vec::new(),
             nodes: Vec::new(),
             last_seen: row.last_seen(),
+            is_unsettled: false,
         };
         copy.derive();
         copy
@@ -272,6 +306,9 @@ impl OwnedTransmission {
 
     /// The values that follow from the observations.
     pub(crate) fn derive(&mut self) {
+        #[cfg(test)]
+        DERIVED.set(DERIVED.get() + 1);
+        self.is_unsettled = false;
         self.brief = self.head.brief();
         let mut best = 0;
         for at in 1..self.observations.len() {

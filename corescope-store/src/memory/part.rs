@@ -184,6 +184,21 @@ impl Part {
         }
     }
 
+    /// The row with this id in full: the very one that lies over the segment, if one does.
+    pub(crate) fn in_full(&self, id: i64) -> Option<Arc<OwnedTransmission>> {
+        match self.overlay.rows.binary_search_by_key(&id, |r| r.id) {
+            Ok(at) => self.overlay.rows[at].now.clone(),
+            Err(_) => self.by_id(id).map(|row| Arc::new(row.to_owned_row())),
+        }
+    }
+
+    /// Changes a row that lies over the segment; nothing where none does.
+    pub(crate) fn edit<T>(&mut self, id: i64, edit: impl FnOnce(&mut OwnedTransmission) -> T) -> Option<T> {
+        let at = self.overlay.rows.binary_search_by_key(&id, |r| r.id).ok()?;
+        let row = Arc::make_mut(&mut self.overlay).rows.get_mut(at)?;
+        row.now.as_mut().map(|row| edit(Arc::make_mut(row)))
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.segment.bytes()
@@ -363,6 +378,8 @@ fn span(row: &OwnedTransmission) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::memory::owned::OwnedObservation;
     use crate::memory::{ObservationRow, TransmissionRow};
@@ -387,7 +404,7 @@ mod tests {
             recent.edit(0, |row| row.put(&heard(id))).expect("an observation");
             assert_eq!(recent.bytes, recent.rows[0].bytes());
         }
-        recent.edit(0, |row| row.remove(3));
+        recent.edit(0, |row| row.remove_unsettled(&BTreeSet::from([3])));
         assert_eq!(recent.bytes, recent.rows[0].bytes());
         recent.remove(0);
         assert_eq!(recent.bytes, 0);
@@ -401,7 +418,7 @@ mod tests {
             row.put(&heard(id)).expect("an observation");
         }
         let (held, room) = (row.bytes(), row.observations.capacity());
-        row.remove(8);
+        row.remove_unsettled(&BTreeSet::from([8]));
         let observation = held - row.bytes();
         assert!(room > 9 && row.observations.capacity() == room);
         row.observations.shrink_to_fit();

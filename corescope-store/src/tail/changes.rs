@@ -209,8 +209,6 @@ pub(super) fn observations_of(
             append.change_observation(&row);
         }
     }
-    for observation in gone {
-        append.remove_observation(id, observation);
-    }
+    append.remove_observations(id, &gone);
     Ok(())
 }
