@@ -18,6 +18,9 @@ const ZONE: i64 = 86_400;
 /// The signs keep SQLite from indexes that would lead it through all older receptions.
 const SINCE: &str = "SELECT observer_idx, count(*) FROM observations
    WHERE timestamp >= ?1 AND +transmission_id < ?2 GROUP BY +observer_idx";
+/// The same where it is not told who heard it.
+const SINCE_OF_NOBODY: &str = "SELECT NULL, count(*) FROM observations
+   WHERE timestamp >= ?1 AND +transmission_id < ?2 HAVING count(*) > 0";
 
 /// Which transmissions are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,19 @@ pub(crate) enum Below<'a> {
     Sender(&'a str),
 }
 
+impl Below<'_> {
+    /// The columns that the condition looks at.
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &[],
+            Self::Type(_) => &["payload_type"],
+            Self::Channel(_) => &["payload_type", "channel_hash"],
+            Self::SeenSince(_) => &["first_seen"],
+            Self::Sender(_) => &["from_pubkey"],
+        }
+    }
+}
+
 /// Shows transmissions with ids of a range, ascending where nothing else is said, until one is answered with false. Rows
 /// that cannot be read are left out, as they are by a load.
 pub(crate) fn each_below(
@@ -44,6 +60,10 @@ pub(crate) fn each_below(
     visit: &mut dyn FnMut(OwnedTransmission) -> bool,
 ) -> rusqlite::Result<()> {
     let columns = Columns::of(connection)?;
+    if !which.columns().iter().all(|column| columns.of_transmissions(column)) {
+        // An older file: the column is NULL in every row, as for a load.
+        return Ok(());
+    }
     let text;
     let (filter, value, order): (_, &dyn ToSql, _) = match &which {
         Below::All => ("?3 IS NULL", &None::<i64>, "ASC"),
@@ -100,6 +120,11 @@ pub(crate) fn each_below(
     }
 }
 
+/// Whether the file says who heard what: an older one may not.
+pub(crate) fn tells_observers(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(Columns::of(connection)?.of_observations("observer_idx"))
+}
+
 /// Whether one of these observers (rowids) heard a transmission.
 pub(crate) fn is_heard_by(connection: &Connection, id: i64, rowids: &[i64]) -> rusqlite::Result<bool> {
     let mut heard = connection.prepare_cached(
@@ -133,7 +158,8 @@ pub(crate) fn receptions_by_observer(
     below: i64,
     since: i64,
 ) -> rusqlite::Result<BTreeMap<Option<i64>, u64>> {
-    let mut statement = connection.prepare_cached(SINCE)?;
+    let sql = if tells_observers(connection)? { SINCE } else { SINCE_OF_NOBODY };
+    let mut statement = connection.prepare_cached(sql)?;
     let counts =
         statement.query_map([since, below], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     counts.collect()
@@ -178,5 +204,35 @@ mod tests {
         .unwrap();
         assert_eq!(found, [2]);
         assert!(plan(&connection, SINCE).contains("INDEX o1"), "{}", plan(&connection, SINCE));
+    }
+
+    #[test]
+    fn a_column_that_an_older_file_lacks_is_null_in_every_row() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE transmissions (id INTEGER PRIMARY KEY, raw_hex TEXT, hash TEXT, first_seen TEXT,
+                   payload_type INTEGER);
+                 CREATE TABLE observations (id INTEGER PRIMARY KEY, transmission_id INTEGER, timestamp INTEGER);
+                 INSERT INTO transmissions VALUES (1, '00', 'a', '2026-06-01T00:00:00Z', 5);
+                 INSERT INTO observations VALUES (1, 1, 50);",
+            )
+            .unwrap();
+        let found = |which| {
+            let mut ids = Vec::new();
+            each_below(&connection, which, i64::MIN..9, true, &mut |row| {
+                ids.push(row.head.id);
+                true
+            })
+            .unwrap();
+            ids
+        };
+        assert_eq!(found(Below::All), [1]);
+        assert_eq!(found(Below::Type(5)), [1]);
+        assert!(found(Below::Sender("ab")).is_empty());
+        assert!(found(Below::Channel("Public")).is_empty());
+        assert!(!tells_observers(&connection).unwrap());
+        assert_eq!(receptions_by_observer(&connection, 9, 50).unwrap(), BTreeMap::from([(None, 1)]));
+        assert!(receptions_by_observer(&connection, 9, 51).unwrap().is_empty());
     }
 }

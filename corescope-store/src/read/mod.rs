@@ -7,6 +7,7 @@ mod whole;
 
 pub(crate) use below::{
     Below, each_below, is_heard_by, newest_of_range, newest_reception, receptions_by_observer,
+    tells_observers,
 };
 pub(crate) use rows::{Columns, observation, transmission};
 pub(crate) use tables::exists;

@@ -49,6 +49,16 @@ impl Columns {
             observations: list(connection, "observations", &OBSERVATIONS)?,
         })
     }
+
+    /// Whether `transmissions` has a column; one that is missing is NULL in every row.
+    pub(crate) fn of_transmissions(&self, column: &str) -> bool {
+        self.transmissions.split(", ").any(|one| one == column)
+    }
+
+    /// The same of `observations`.
+    pub(crate) fn of_observations(&self, column: &str) -> bool {
+        self.observations.split(", ").any(|one| one == column)
+    }
 }
 
 pub(super) fn list(
