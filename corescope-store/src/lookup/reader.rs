@@ -37,6 +37,18 @@ pub enum LookupError {
     Busy,
 }
 
+impl LookupError {
+    /// Whether the same may be answered later: the file is away, locked, asked too much, or its disk does not answer.
+    pub fn is_passing(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, SystemIoFailure};
+        let passing = [CannotOpen, DatabaseBusy, DatabaseLocked, SystemIoFailure];
+        match self {
+            Self::Open { .. } | Self::Busy => true,
+            Self::Statement(error) => error.sqlite_error_code().is_some_and(|code| passing.contains(&code)),
+        }
+    }
+}
+
 /// Read-only access to one database file, for any number of threads.
 ///
 /// A file that is replaced under the same name (a restored backup) is noticed: connections to the
@@ -194,6 +206,7 @@ mod tests {
         let reader = Reader::new(&path);
         let told = reader.ask(|c| c.execute("DELETE FROM t", [])).unwrap_err();
         assert!(told.to_string().contains("readonly"), "{told}");
+        assert!(!told.is_passing(), "asking again does not help");
         assert_eq!(value(&reader), 1);
     }
 
@@ -223,6 +236,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let told = Reader::new("/nonexistent/x.db").ask(|_| Ok(())).unwrap_err();
+        assert!(told.is_passing());
         assert!(told.to_string().contains("/nonexistent/x.db"), "{told}");
     }
 }
