@@ -9,8 +9,8 @@ mod known;
 mod older;
 mod remembered;
 mod scan;
+mod turn;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -19,12 +19,10 @@ use self::known::Known;
 pub use self::older::{ChannelTally, Messages};
 pub use self::remembered::Remembered;
 use self::scan::Found;
+use self::turn::Turn;
 use crate::lookup::{LookupError, Reader};
 use crate::memory::{Cursor, Order, OwnedTransmission, Query, Snapshot, Transmission};
 use crate::read;
-
-/// Questions that may wait for one that reads everything.
-const MOST_WAITING: usize = 16;
 
 /// What a query found in memory and in the database.
 #[derive(Clone, Debug, Default)]
@@ -44,9 +42,9 @@ pub enum WholeError {
     /// The database did not answer.
     #[error(transparent)]
     Database(#[from] LookupError),
-    /// Too many such questions at once.
+    /// Too many such questions wait already, or too many different ones were asked lately.
     #[error(
-        "{MOST_WAITING} questions that need rows outside memory are waiting already; ask again in a moment, or give the store more memory"
+        "too many questions need rows outside memory; ask again in a moment, or give the store more memory"
     )]
     Busy,
 }
@@ -91,20 +89,13 @@ pub struct Whole {
     known: Mutex<Known>,
     kept: older::Kept,
     /// Held while everything is read: one at a time.
-    turn: Mutex<()>,
-    waiting: AtomicUsize,
+    turn: Turn,
 }
 
 impl Whole {
     /// For the database that this reader reads.
     pub fn new(reader: Arc<Reader>) -> Self {
-        Self {
-            reader,
-            known: Mutex::default(),
-            kept: older::Kept::default(),
-            turn: Mutex::default(),
-            waiting: AtomicUsize::new(0),
-        }
+        Self { reader, known: Mutex::default(), kept: older::Kept::default(), turn: Turn::default() }
     }
 
     /// Answers a query; with a judge, only rows that it lets pass count.
@@ -152,7 +143,7 @@ impl Whole {
         if by_columns && let Some(total) = total(self) {
             return Ok(self.reader.ask(|connection| found.page_below(connection, snapshot, total))?);
         }
-        let _turn = self.turn()?;
+        let _turn = self.turn.take()?;
         // Whoever had the turn before may have found out.
         if self.is_needless(snapshot, found) {
             return self.heard_again(snapshot, found, query.since, true);
@@ -217,16 +208,6 @@ impl Whole {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn turn(&self) -> Result<MutexGuard<'_, ()>, WholeError> {
-        if self.waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-            return Err(WholeError::Busy);
-        }
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-        Ok(turn)
     }
 
     /// The transmission with this content hash (any letter case), wherever it is.

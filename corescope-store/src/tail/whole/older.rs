@@ -215,7 +215,7 @@ impl Whole {
         if !moment.lacks_rows() {
             return Ok(());
         }
-        let _turn = self.turn()?;
+        let _turn = self.turn.take()?;
         Ok(self.each_older(moment.floor(), Below::All, i64::MIN, false, visit)?)
     }
 
