@@ -2,7 +2,7 @@
 //!
 //! Everything here is of rows outside memory alone: whoever asks adds what memory holds. Where an index of SQLite leads
 //! there, it is asked each time or remembered; what was heard of nodes takes a look at every row, which is done for all
-//! nodes at once.
+//! keys at once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -20,6 +20,12 @@ use crate::read::{self, Below};
 const GROUP_TEXT: i64 = 5;
 /// Transmissions that are summed up at once.
 const AT_ONCE: usize = 1024;
+/// Keys that are no nodes and are summed up all the same, at most: the first that occur.
+const MOST_STRANGERS: usize = 4096;
+/// The newest messages that are kept of each channel.
+const NEWEST_MESSAGES: usize = 4096;
+/// The same of the one channel that was last asked for older ones: 16 MiB.
+const MOST_MESSAGES: usize = 1 << 20;
 
 /// Findings that are kept.
 #[derive(Debug)]
@@ -27,21 +33,21 @@ pub(super) struct Kept {
     /// Newest reception.
     newest: Remembered<(), Option<i64>>,
     channels: Remembered<Option<Vec<i64>>, BTreeMap<String, ChannelTally>>,
-    messages: Remembered<(String, Option<Vec<i64>>, usize), Messages>,
-    /// Of all nodes on record.
-    heard: Remembered<(u64, Want), HashMap<String, Heard>>,
-    /// Of one that is not.
-    stranger: Remembered<(String, Want), Heard>,
+    messages: Remembered<(String, Option<Vec<i64>>), Messages>,
+    /// The messages of one channel, far back.
+    deep: Remembered<(String, Option<Vec<i64>>), Messages>,
+    /// Of all nodes on record, and of keys that are none.
+    heard: Remembered<Want, HashMap<String, Heard>>,
 }
 
 impl Default for Kept {
     fn default() -> Self {
         Self {
-            newest: Remembered::new(2),
-            channels: Remembered::new(8),
+            newest: Remembered::new(1),
+            channels: Remembered::new(64),
             messages: Remembered::new(32),
-            heard: Remembered::new(3),
-            stranger: Remembered::new(16),
+            deep: Remembered::new(1),
+            heard: Remembered::new(2),
         }
     }
 }
@@ -60,7 +66,8 @@ pub struct ChannelTally {
 pub struct Messages {
     /// How many, also those without a reception.
     pub total: u64,
-    /// Newest reception (unix seconds) and id, the newest first, no more than were asked for.
+    /// Newest reception (unix seconds) and id, the newest first: all, or at least as many as were asked for, a million at
+    /// most.
     pub newest: Vec<(i64, i64)>,
 }
 
@@ -122,7 +129,8 @@ impl Whole {
         })
     }
 
-    /// Messages of a channel outside memory; only those that one of these observers (rowids) heard.
+    /// Messages of a channel outside memory; only those that one of these observers (rowids) heard. Of those after the
+    /// newest few thousand one channel's are kept at a time: whoever asks for those of many channels is told to wait.
     ///
     /// # Errors
     ///
@@ -137,28 +145,45 @@ impl Whole {
         if !moment.lacks_rows() {
             return Ok(Arc::default());
         }
-        let most = most.checked_next_multiple_of(AT_ONCE).unwrap_or(most);
-        let key = (channel.to_owned(), heard_by.map(<[i64]>::to_vec), most);
-        self.kept.messages.get(moment, key, |from, known| {
-            let Messages { mut total, newest } = known.cloned().unwrap_or_default();
-            let mut best: BinaryHeap<Reverse<(i64, i64)>> = newest.into_iter().map(Reverse).collect();
-            let look = |c: &Connection| {
-                each_heard(c, Below::Channel(channel), from..moment.floor(), heard_by, &mut |row| {
-                    total += 1;
-                    if let Some(at) = read::newest_reception(c, row.id())? {
-                        best.push(Reverse((at, row.id())));
-                        if best.len() > most {
-                            best.pop();
-                        }
-                    }
-                    Ok(())
-                })
-            };
-            self.reader.ask(look)?;
-            // Of reversed places: the newest first.
-            let newest = best.into_sorted_vec().into_iter().map(|Reverse(place)| place).collect();
-            Ok(Messages { total, newest })
+        let key = (channel.to_owned(), heard_by.map(<[i64]>::to_vec));
+        let messages = self.kept.messages.get(moment, key.clone(), |from, known| {
+            self.find_messages(moment, channel, heard_by, from, known, NEWEST_MESSAGES)
+        })?;
+        if most <= messages.newest.len() || messages.newest.len() < NEWEST_MESSAGES {
+            return Ok(messages);
+        }
+        self.kept.deep.get(moment, key, |from, known| {
+            self.find_messages(moment, channel, heard_by, from, known, MOST_MESSAGES)
         })
+    }
+
+    /// Adds the messages of a channel from an id up to the floor; so many of the newest stay.
+    fn find_messages(
+        &self,
+        moment: &Snapshot,
+        channel: &str,
+        heard_by: Option<&[i64]>,
+        from: i64,
+        known: Option<&Messages>,
+        most: usize,
+    ) -> Result<Messages, WholeError> {
+        let Messages { mut total, newest } = known.cloned().unwrap_or_default();
+        let mut best: BinaryHeap<Reverse<(i64, i64)>> = newest.into_iter().map(Reverse).collect();
+        self.reader.ask(|c| {
+            each_heard(c, Below::Channel(channel), from..moment.floor(), heard_by, &mut |row| {
+                total += 1;
+                if let Some(at) = read::newest_reception(c, row.id())? {
+                    best.push(Reverse((at, row.id())));
+                    if best.len() > most {
+                        best.pop();
+                    }
+                }
+                Ok(())
+            })
+        })?;
+        // Of reversed places: the newest first.
+        let newest = best.into_sorted_vec().into_iter().map(|Reverse(place)| place).collect();
+        Ok(Messages { total, newest })
     }
 
     /// Receptions at this time (unix seconds) or later of transmissions outside memory, by rowid of the observer.
@@ -202,21 +227,21 @@ impl Whole {
         self.each_older(moment.floor(), Below::SeenSince(since), i64::MIN, false, visit)
     }
 
-    /// Shows all transmissions outside memory, without their observations.
+    /// Shows all transmissions outside memory, without their observations. It reads every one of them each time: whoever
+    /// asks remembers what it finds.
     ///
     /// # Errors
     ///
-    /// [`WholeError`].
+    /// The database did not answer.
     pub fn older(
         &self,
         moment: &Snapshot,
         visit: &mut dyn FnMut(&Transmission<'_>),
-    ) -> Result<(), WholeError> {
+    ) -> Result<(), LookupError> {
         if !moment.lacks_rows() {
             return Ok(());
         }
-        let _turn = self.turn.take()?;
-        Ok(self.each_older(moment.floor(), Below::All, i64::MIN, false, visit)?)
+        self.each_older(moment.floor(), Below::All, i64::MIN, false, visit)
     }
 
     /// Shows transmissions of a payload type outside memory, from an id on, with their observations.
@@ -250,71 +275,67 @@ impl Whole {
         })
     }
 
-    /// What was heard of these nodes (public keys, any case) in all, in their order: in memory and outside.
+    /// What was heard of these nodes (public keys, any case) in all, in their order: in memory and outside. Outside memory
+    /// the nodes on record are looked for, and up to 4096 other keys of 64 digits, the first that occur. A new node or
+    /// another relay changes what hops outside memory stand for after a while, where looking again takes long.
     ///
     /// # Errors
     ///
     /// [`WholeError`].
     pub fn heard_of(&self, moment: &Snapshot, keys: &[&str], want: Want) -> Result<Vec<Heard>, WholeError> {
         let mut heard = moment.heard_of(keys, want);
-        if !moment.lacks_rows() {
+        if keys.is_empty() || !moment.lacks_rows() {
             return Ok(heard);
         }
         // One look serves all kinds of questions.
         let all = Want { hops: true, everyone: true, ids: want.ids.max(MOST_IDS), ..want };
-        let nodes: Vec<&str> = moment.nodes().iter().map(|node| node.public_key.as_str()).collect();
-        let mut known = None;
+        let known = self.older_heard(moment, all)?;
         for (key, heard) in keys.iter().zip(&mut heard) {
-            let key = key.to_ascii_lowercase();
-            if moment.nodes().by_key(&key).is_some() {
-                let known = match &known {
-                    Some(known) => known,
-                    None => known.insert(self.older_of_nodes(moment, &nodes, all)?),
-                };
-                known.get(&key).into_iter().for_each(|older| heard.add(older, want.ids));
-                continue;
+            if let Some(older) = known.get(&key.to_ascii_lowercase()) {
+                heard.add(older, want.ids);
             }
-            let older = self.kept.stranger.get(moment, (key.clone(), all), |from, known| {
-                let sums = vec![known.cloned().unwrap_or_default()];
-                Ok(self.sum_up(moment, &[&key], all, from, sums)?.pop().unwrap_or_default())
-            })?;
-            heard.add(&older, want.ids);
         }
         Ok(heard)
     }
 
-    fn older_of_nodes(
-        &self,
-        moment: &Snapshot,
-        nodes: &[&str],
-        want: Want,
-    ) -> Result<Arc<HashMap<String, Heard>>, WholeError> {
+    /// What was heard of all keys in rows outside memory. One that is missing was not heard of.
+    fn older_heard(&self, moment: &Snapshot, want: Want) -> Result<Arc<HashMap<String, Heard>>, WholeError> {
         // Which hops stand for a node alone depends on all that relay.
         let mut membership = DefaultHasher::new();
-        for key in nodes {
-            key.hash(&mut membership);
-            moment.certain_hops(key).for_each(|hop| hop.hash(&mut membership));
+        for node in moment.nodes().iter() {
+            node.public_key.hash(&mut membership);
+            moment.certain_hops(&node.public_key).for_each(|hop| hop.hash(&mut membership));
         }
-        self.kept.heard.get(moment, (membership.finish(), want), |from, known| {
-            let before = |key: &&str| known.and_then(|known| known.get(*key)).cloned().unwrap_or_default();
-            let sums = self.sum_up(moment, nodes, want, from, nodes.iter().map(before).collect())?;
-            Ok(nodes.iter().map(|key| (*key).to_owned()).zip(sums).collect())
+        self.kept.heard.get_marked(moment, want, membership.finish(), |from, known| {
+            Ok(self.sum_up(moment, want, from, known.cloned().unwrap_or_default())?)
         })
     }
 
-    /// Adds what was heard of nodes in the rows from an id up to the floor.
+    /// Adds what was heard of all keys in the rows from an id up to the floor.
     fn sum_up(
         &self,
         moment: &Snapshot,
-        keys: &[&str],
         want: Want,
         from: i64,
-        mut sums: Vec<Heard>,
-    ) -> Result<Vec<Heard>, LookupError> {
-        let mut rows = Vec::new();
+        mut sums: HashMap<String, Heard>,
+    ) -> Result<HashMap<String, Heard>, LookupError> {
+        for node in moment.nodes().iter() {
+            sums.entry(node.public_key.clone()).or_default();
+        }
+        let most = moment.nodes().len().saturating_add(MOST_STRANGERS);
+        let mut rows: Vec<Arc<OwnedTransmission>> = Vec::new();
         let mut add = |rows: &mut Vec<Arc<OwnedTransmission>>| {
-            let found = moment.with_rows(std::mem::take(rows)).heard_of(keys, want);
-            sums.iter_mut().zip(&found).for_each(|(sum, found)| sum.add(found, want.ids));
+            // Once there is no room no key is added: each sum is of everything.
+            for key in rows.iter().flat_map(|row| row.node_keys()).filter(|key| is_whole_key(key)) {
+                if sums.len() < most && !sums.contains_key(key) {
+                    sums.insert(key.to_owned(), Heard::default());
+                }
+            }
+            let keys: Vec<&str> = sums.keys().map(String::as_str).collect();
+            let found = moment.with_rows(std::mem::take(rows)).heard_of(&keys, want);
+            // In the order of the keys.
+            let both = sums.values_mut().zip(&found).filter(|(_, found)| found.transmissions > 0);
+            both.for_each(|(sum, found)| sum.add(found, want.ids));
         };
         self.reader.ask(|c| {
             read::each_below(c, Below::All, from..moment.floor(), true, &mut |row| {
@@ -330,6 +351,11 @@ impl Whole {
     }
 }
 
+/// Whether a key is one that a node may be asked for by without being on record.
+fn is_whole_key(key: &str) -> bool {
+    key.len() == 64 && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Ids of the newest transmissions of a node that are kept.
 const MOST_IDS: usize = 20;
 
@@ -341,6 +367,9 @@ fn each_heard(
     heard_by: Option<&[i64]>,
     visit: &mut dyn FnMut(&Transmission<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
+    if heard_by.is_some() && !read::tells_observers(connection)? {
+        return Ok(());
+    }
     let mut failed = Ok(());
     read::each_below(connection, which, ids, false, &mut |row| {
         let row = Transmission::from(&row);
