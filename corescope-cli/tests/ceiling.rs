@@ -395,3 +395,36 @@ fn figures_are_told_while_the_file_is_away() {
         store.is_object() && store["backgroundLoadError"].is_null()
     });
 }
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("made.db");
+    database(&path);
+    let folder = dir.path().join("part");
+    let (_process, port) = serve(&path, &folder, SMALL);
+    assert!(perf(port)["packetStore"]["inMemory"].as_i64().unwrap() < TRANSMISSIONS);
+    let asked = every_route(port);
+    let (here, away) = (folder.join("meshcore.db"), folder.join("away.db"));
+    std::fs::rename(&here, &away).unwrap();
+    wait_for("the loss to be told", || perf(port)["packetStore"]["backgroundLoadError"].is_string());
+    let mut unavailable = 0;
+    for route in &asked {
+        let (status, body) = network::get(port, route).unwrap();
+        assert!(matches!(status, 200 | 400 | 403 | 404 | 503), "{route}: {status} {body}");
+        if status == 503 {
+            unavailable += 1;
+            let told: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(told["code"], "unavailable", "{route}: {body}");
+            assert!(told["retry_after_s"].as_u64().unwrap() > 0, "{route}: {body}");
+        }
+    }
+    assert!((1..asked.len() * 3 / 4).contains(&unavailable), "{unavailable} of {}", asked.len());
+    for route in ["/api/observers", "/api/observers/AA11", "/api/stats"] {
+        assert_eq!(network::get(port, route).unwrap().0, 200, "{route}");
+    }
+    std::fs::rename(&away, &here).unwrap();
+    for route in &asked {
+        wait_for("the file to be read again", || network::get(port, route).unwrap().0 != 503);
+    }
+}

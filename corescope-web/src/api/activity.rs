@@ -6,8 +6,7 @@ use corescope_store::memory::{Order, Query, Snapshot};
 use corescope_store::tail::WholeError;
 
 use super::moment::Moment;
-use super::rest::unanswered;
-use crate::{ApiError, AppState};
+use crate::AppState;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
@@ -26,8 +25,8 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// Counts what lies within the last day, in memory and outside.
-    pub(crate) async fn now(app: &AppState, moment: &Moment) -> Result<Self, ApiError> {
+    /// Counts what lies within the last day, in memory and outside; in memory alone while the database does not answer.
+    pub(crate) async fn now(app: &AppState, moment: &Moment) -> Self {
         let mut counted = Self::of(&moment.data, moment.now);
         if moment.data.lacks_rows() {
             let (app, data, now) = (app.clone(), moment.data.clone(), moment.now);
@@ -35,8 +34,17 @@ impl Activity {
             let counts = tokio::task::spawn_blocking(move || {
                 Ok::<_, WholeError>((older(now - DAY)?, older(now - HOUR)?))
             });
-            let (day, hour) =
-                counts.await.map_err(|error| ApiError::internal("activity", &error))?.map_err(unanswered)?;
+            let (day, hour) = match counts.await {
+                Ok(Ok(counts)) => counts,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "receptions outside memory are not counted");
+                    return counted;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "receptions outside memory are not counted");
+                    return counted;
+                }
+            };
             counted.last_day += day.values().sum::<u64>();
             for (observer, count) in hour {
                 counted.last_hour += count;
@@ -45,7 +53,7 @@ impl Activity {
                 }
             }
         }
-        Ok(counted)
+        counted
     }
 
     /// Counts what lies within the last day of `now` (unix seconds) in memory.

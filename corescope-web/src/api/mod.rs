@@ -2,6 +2,7 @@
 
 mod activity;
 pub mod admin;
+mod aged;
 pub mod areas;
 pub mod audio_lab;
 mod by_id;

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use corescope_core::config::Paths;
-use corescope_store::lookup::{self, Reader};
+use corescope_store::lookup::{self, LookupError, Reader};
 use corescope_store::tail::{Whole, WholeError};
 
+use super::aged::Aged;
+use super::audio_lab;
 use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
 use super::system::ingestor::StatsFile;
@@ -33,6 +35,8 @@ pub struct Rest {
     pub(crate) sampler: Sampler,
     /// What adverts say of their senders.
     pub(crate) adverts: AdvertCache,
+    /// Packets to listen to, where memory lacks some.
+    pub(crate) audio_lab: Aged<audio_lab::Chosen>,
     /// The public catalogue of channels.
     pub(crate) catalogue: Catalogue,
     /// Page figures of the file.
@@ -55,6 +59,7 @@ impl Rest {
             stats_file: StatsFile::new(paths.stats.clone(), foreign),
             sampler: Sampler::default(),
             adverts: AdvertCache::default(),
+            audio_lab: Aged::default(),
             catalogue: Catalogue::default(),
             file: Last::default(),
             dropped: Last::default(),
@@ -75,7 +80,10 @@ async fn keep_adverts(app: &AppState) {
         let looked = tokio::task::spawn_blocking(move || {
             let data = app.store.snapshot();
             if data.loading().usable {
-                app.rest.adverts.get(&app.rest.whole, &data, app.clock.now());
+                let facts = app.rest.adverts.get(&app.rest.whole, &data, app.clock.now());
+                if let Err(error) = facts {
+                    tracing::warn!(%error, "adverts outside memory could not be read");
+                }
             }
         });
         if looked.await.is_err() {
@@ -89,7 +97,7 @@ async fn keep_adverts(app: &AppState) {
 ///
 /// # Errors
 ///
-/// 500; what went wrong goes to the log.
+/// 503 while the file is away, else 500; what went wrong goes to the log.
 pub(crate) async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce(&lookup::Connection) -> lookup::Answer<T> + Send + 'static,
@@ -98,14 +106,22 @@ pub(crate) async fn ask<T: Send + 'static>(
     tokio::task::spawn_blocking(move || reader.ask(question))
         .await
         .map_err(|error| ApiError::internal("database", &error))?
-        .map_err(|error| ApiError::internal("database", &error))
+        .map_err(unanswered)
 }
 
-/// What a request is told whose rows outside memory could not be read.
+/// What a request is told whose rows could not be read from the database.
 pub(crate) fn unanswered(error: impl Into<WholeError>) -> ApiError {
     match error.into() {
-        error @ WholeError::Busy => ApiError::unavailable(error.to_string(), 2),
-        error => ApiError::internal("rows outside memory", &error),
+        error @ (WholeError::Busy | WholeError::Database(LookupError::Busy)) => {
+            ApiError::unavailable(error.to_string(), 2)
+        }
+        WholeError::Database(error) if error.is_passing() => {
+            // The follower tells it once; this is for every request.
+            tracing::debug!(%error, "a request could not be answered");
+            ApiError::unavailable("the database cannot be read at the moment", 5)
+                .hint("what needs no more than memory holds is answered; /api/perf says how the file fares")
+        }
+        error => ApiError::internal("database", &error),
     }
 }
 

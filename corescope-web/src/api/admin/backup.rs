@@ -17,6 +17,7 @@ use futures_util::Stream;
 use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::mpsc;
 
+use crate::api::rest::unanswered;
 use crate::{ApiError, AppState};
 
 /// Bytes read at a time.
@@ -39,7 +40,7 @@ pub(crate) async fn backup(State(app): State<AppState>, headers: HeaderMap) -> R
             ApiError::internal("backup", error)
                 .hint("the data folder needs room for a second copy of the database")
         };
-        let from = reader.open().map_err(|e| failed(&e))?;
+        let from = reader.open().map_err(unanswered)?;
         let copy = Copy::beside(folder);
         lookup::backup(&from, &copy.0, || !stopped.load(Ordering::Relaxed) && !shutdown.is_cancelled())
             .map_err(|e| failed(&e))?;

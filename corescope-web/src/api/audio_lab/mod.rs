@@ -21,6 +21,8 @@ use crate::{ApiError, App, AppState, json};
 
 /// Packets per type.
 const PER_TYPE: usize = 8;
+/// Where memory lacks packets, at most this share of all time goes into choosing anew.
+const SHARE: u32 = 20;
 
 /// Some packets of each type.
 #[derive(Debug, Serialize, ToSchema)]
@@ -94,8 +96,29 @@ struct Sized {
     id: i64,
 }
 
+/// Packets of each type, from short to long, by id.
+pub(crate) type Chosen = BTreeMap<&'static str, Vec<i64>>;
+
 fn sample(app: &App, moment: &Moment) -> Result<Vec<u8>, WholeError> {
-    let mut sizes: BTreeMap<&str, Vec<Sized>> = BTreeMap::new();
+    let choose = || choose(app, moment);
+    let chosen = if moment.data.lacks_rows() {
+        app.rest.audio_lab.get(moment.data.version(), |took| took.saturating_mul(SHARE), choose)?
+    } else {
+        Arc::new(choose()?)
+    };
+    let mut packets: BTreeMap<&str, Vec<Arc<OwnedTransmission>>> = BTreeMap::new();
+    for (name, id) in chosen.iter().flat_map(|(name, ids)| ids.iter().map(|id| (*name, *id))) {
+        packets.entry(name).or_default().extend(app.rest.whole.by_id(&moment.data, id)?);
+    }
+    let view = View { snapshot: &moment.data, veil: &moment.veil };
+    let buckets = packets.iter().map(|(name, packets)| {
+        ((*name).to_owned(), packets.iter().map(|packet| shown(view, (&**packet).into())).collect())
+    });
+    Ok(json::to_vec(&AudioLab { buckets: buckets.collect() }))
+}
+
+fn choose(app: &App, moment: &Moment) -> Result<Chosen, WholeError> {
+    let mut sizes: BTreeMap<&'static str, Vec<Sized>> = BTreeMap::new();
     let mut add = |packet: &Transmission<'_>| {
         if packet.raw().is_empty() {
             return;
@@ -105,23 +128,15 @@ fn sample(app: &App, moment: &Moment) -> Result<Vec<u8>, WholeError> {
             sizes.entry(name).or_default().push(Sized { len, first_seen, id });
         }
     };
-    let whole = &app.rest.whole;
-    whole.older(&moment.data, &mut add)?;
+    app.rest.whole.older(&moment.data, &mut add)?;
     moment.data.transmissions().for_each(|packet| add(&packet));
-    let mut chosen: BTreeMap<&str, Vec<Arc<OwnedTransmission>>> = BTreeMap::new();
-    for (name, mut all) in sizes {
+    let chosen = sizes.into_iter().map(|(name, mut all)| {
         // By id already, and so nearly by time: the stable sort makes use of that.
         all.sort_by_key(|p| (p.first_seen, p.id));
         order::sort_by_size(&mut all, |p| p.len);
-        for id in spread(all.len(), PER_TYPE).filter_map(|at| all.get(at)).map(|p| p.id) {
-            chosen.entry(name).or_default().extend(whole.by_id(&moment.data, id)?);
-        }
-    }
-    let view = View { snapshot: &moment.data, veil: &moment.veil };
-    let buckets = chosen.iter().map(|(name, packets)| {
-        ((*name).to_owned(), packets.iter().map(|packet| shown(view, (&**packet).into())).collect())
+        (name, spread(all.len(), PER_TYPE).filter_map(|at| all.get(at)).map(|p| p.id).collect())
     });
-    Ok(json::to_vec(&AudioLab { buckets: buckets.collect() }))
+    Ok(chosen.collect())
 }
 
 /// `count` positions of a list, evenly spread, first and last included.

@@ -70,7 +70,7 @@ pub struct ChannelMessage<'a> {
 #[utoipa::path(get, path = "/api/channels/{hash}/messages", tag = "channels", params(
     ("hash" = String, Path, description = "name of the channel, or enc_ and two hex digits"),
     ("limit" = Option<String>, Query, description = "messages, 1 to 500 (configurable); default 100"),
-    ("offset" = Option<String>, Query, description = "newest messages left out; default 0"),
+    ("offset" = Option<String>, Query, description = "newest messages left out; default 0; a million at most of those that memory does not hold"),
     ("region" = Option<String>, Query, description = "region codes joined by commas: messages were heard there")),
     responses((status = 200, body = ChannelMessages<'static>)))]
 pub(crate) async fn messages(
@@ -110,10 +110,15 @@ fn write(app: &App, moment: &Moment, channel: &str, params: &Params<'_>) -> Resu
     let count = offset.saturating_add(limit);
     let rows = moment.data.query(&query).rows;
     let whole = &app.rest.whole;
-    let older = whole.older_messages(&moment.data, channel, region.rowids(), count).map_err(unanswered)?;
-    let total = rows.len() as u64 + older.total;
+    let older = |most| whole.older_messages(&moment.data, channel, region.rowids(), most).map_err(unanswered);
+    let mut messages_outside = older(0)?;
+    let total = rows.len() as u64 + messages_outside.total;
+    // Nothing is read for a page behind the last.
+    if (offset as u64) < total {
+        messages_outside = older(count)?;
+    }
     let mut order = newest(rows, count);
-    order.extend(older.newest.iter().copied());
+    order.extend(messages_outside.newest.iter().copied());
     order.sort_unstable_by_key(|place| Reverse(*place));
     let mut outside: Vec<Arc<OwnedTransmission>> = Vec::new();
     let page: Vec<i64> = order.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();

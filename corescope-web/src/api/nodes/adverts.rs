@@ -1,14 +1,15 @@
 //! What a node's own adverts say of it: who hears them, and the hash size it sends with.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use corescope_store::memory::{Snapshot, Transmission};
 use corescope_store::tail::{Remembered, Whole, WholeError};
 
+use crate::api::aged::Aged;
 use crate::api::moment::Moment;
+use crate::api::rest::unanswered;
 use crate::{ApiError, AppState};
 
 const WEEK: i64 = 7 * 86_400;
@@ -159,20 +160,21 @@ fn hash_size(advert: &Transmission<'_>) -> Option<u8> {
 /// The facts for a moment.
 pub(crate) async fn now(app: &AppState, moment: &Moment) -> Result<Arc<Adverts>, ApiError> {
     let (data, now) = (moment.data.clone(), moment.now);
-    if !data.lacks_rows() {
-        return Ok(app.rest.adverts.get(&app.rest.whole, &data, now));
-    }
-    let app = app.clone();
-    tokio::task::spawn_blocking(move || app.rest.adverts.get(&app.rest.whole, &data, now))
-        .await
-        .map_err(|error| ApiError::internal("adverts", &error))
+    let facts = if data.lacks_rows() {
+        let app = app.clone();
+        tokio::task::spawn_blocking(move || app.rest.adverts.get(&app.rest.whole, &data, now))
+            .await
+            .map_err(|error| ApiError::internal("adverts", &error))?
+    } else {
+        app.rest.adverts.get(&app.rest.whole, &data, now)
+    };
+    facts.map_err(unanswered)
 }
 
 /// The facts, made anew when the data changed, at most every two seconds.
 #[derive(Debug, Default)]
 pub(crate) struct AdvertCache {
-    made: ArcSwapOption<Made>,
-    making: Mutex<()>,
+    made: Aged<Adverts>,
     /// Of adverts outside memory.
     older: Older,
 }
@@ -182,7 +184,7 @@ struct Older(Remembered<(), Seen>);
 
 impl Default for Older {
     fn default() -> Self {
-        Self(Remembered::new(2))
+        Self(Remembered::new(1))
     }
 }
 
@@ -202,43 +204,23 @@ impl Older {
     }
 }
 
-#[derive(Debug)]
-struct Made {
-    version: u64,
-    at: Instant,
-    adverts: Arc<Adverts>,
-}
-
 impl AdvertCache {
-    /// The facts for this moment. It blocks where memory lacks rows.
-    pub(crate) fn get(&self, whole: &Whole, data: &Snapshot, now: i64) -> Arc<Adverts> {
-        if let Some(adverts) = self.fresh(data) {
-            return adverts;
-        }
-        let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(adverts) = self.fresh(data) {
-            return adverts; // another caller made them meanwhile
-        }
-        let older = self.older.get(whole, data, now);
-        let mut seen = older.unwrap_or_else(|error| {
-            tracing::warn!(%error, "adverts outside memory could not be read");
-            Seen::default()
-        });
-        data.transmissions().for_each(|packet| seen.look(&packet, now));
-        let adverts = Arc::new(Adverts::of(seen, now));
-        self.made.store(Some(Arc::new(Made {
-            version: data.version(),
-            at: Instant::now(),
-            adverts: adverts.clone(),
-        })));
-        drop(making);
-        adverts
+    /// The facts for this moment. It blocks where memory lacks rows and there are none yet.
+    pub(crate) fn get(&self, whole: &Whole, data: &Snapshot, now: i64) -> Result<Arc<Adverts>, WholeError> {
+        self.made.get(
+            data.version(),
+            |_| REFRESH,
+            || {
+                let mut seen = self.older.get(whole, data, now)?;
+                data.transmissions().for_each(|packet| seen.look(&packet, now));
+                Ok(Adverts::of(seen, now))
+            },
+        )
     }
 
-    fn fresh(&self, data: &Snapshot) -> Option<Arc<Adverts>> {
-        let made = self.made.load();
-        let made = made.as_ref()?;
-        (made.version == data.version() || made.at.elapsed() < REFRESH).then(|| made.adverts.clone())
+    /// The facts that were made last.
+    pub(crate) fn last(&self) -> Option<Arc<Adverts>> {
+        self.made.last()
     }
 }
 

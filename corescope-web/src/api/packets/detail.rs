@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rows::{Observation, Packet, RawArray, ShortObservation, View};
+use crate::api::rest::unanswered;
 use crate::error::ErrorBody;
 use crate::server::Hot;
 use crate::{ApiError, App, AppState, json};
@@ -70,7 +71,7 @@ pub(crate) async fn detail(
         tokio::task::spawn_blocking(move || beyond_memory(&app, &id, &snapshot))
             .await
             .map_err(|error| ApiError::internal("packet", &error))?
-            .map_err(|error| ApiError::internal("packet", &error))?
+            .map_err(unanswered)?
     } else {
         let view = View { snapshot: &snapshot, veil: &app.veil.load() };
         find(&id, &snapshot, view).map(|detail| json::to_vec(&detail))

@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 use corescope_store::lookup::LookupError;
 use corescope_store::memory::{OwnedTransmission, Snapshot};
 
+use crate::api::rest::unanswered;
 use crate::{ApiError, AppState};
 
 pub(crate) use judged::Judged;
@@ -58,5 +59,5 @@ async fn outside_memory(
     tokio::task::spawn_blocking(read)
         .await
         .map_err(|error| ApiError::internal("packets", &error))?
-        .map_err(|error| ApiError::internal("packets", &error))
+        .map_err(unanswered)
 }

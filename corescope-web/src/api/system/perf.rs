@@ -186,7 +186,8 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
     let bytes = store_bytes(data);
     let loaded = data.transmission_count();
     let loading = data.loading();
-    let adverts = app.rest.adverts.get(&app.rest.whole, data, app.clock.now());
+    // They are made anew all the time.
+    let adverts = app.rest.adverts.last();
     let oldest = data.oldest();
     PerfStore {
         total_loaded: loaded,
@@ -205,7 +206,7 @@ fn store_figures(app: &AppState, data: &Snapshot, memory: &Memory, queries: u64)
             by_hash: loaded,
             by_observer: data.activity().observers().count() as u64,
             by_node: data.activity().nodes().count() as u64,
-            advert_by_observer: adverts.len() as u64,
+            advert_by_observer: adverts.map_or(0, |adverts| adverts.len() as u64),
         },
         hot_startup_hours: config.packet_store.hot_startup_hours.unwrap_or(0.0),
         background_load_complete: loading.complete,

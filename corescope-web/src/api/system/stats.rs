@@ -105,8 +105,7 @@ pub(crate) async fn stats(State(app): State<AppState>) -> Response {
     let signature_drops = app.rest.dropped.ask(&app, lookup::dropped_count).await;
     let moment = app.moment();
     let data = &moment.data;
-    // While the database is away, what memory holds is told.
-    let activity = Activity::now(&app, &moment).await.unwrap_or_else(|_| Activity::of(data, moment.now));
+    let activity = Activity::now(&app, &moment).await;
     let week_ago = rfc3339(moment.now - WEEK);
     let (mut counts, mut present, mut all) = (RoleCounts::default(), 0, 0);
     for node in data.nodes().active() {

@@ -4762,7 +4762,7 @@ export interface operations {
             query?: {
                 /** @description messages, 1 to 500 (configurable); default 100 */
                 limit?: string;
-                /** @description newest messages left out; default 0 */
+                /** @description newest messages left out; default 0; a million at most of those that memory does not hold */
                 offset?: string;
                 /** @description region codes joined by commas: messages were heard there */
                 region?: string;
