@@ -240,6 +240,16 @@ mod tests {
         looked
     }
 
+    /// Has all that is known have taken so long to find out: looks are as slow as the machine is.
+    fn set_took<K: Clone + PartialEq, V>(remembered: &Remembered<K, V>, took: Duration) {
+        remembered.state().kept.iter_mut().for_each(|one| one.took = took);
+    }
+
+    /// The same of the last look at a key that there was no room for.
+    fn set_crowded<K: Clone + PartialEq, V>(remembered: &Remembered<K, V>, took: Duration) {
+        remembered.state().crowded = Some((Instant::now(), took));
+    }
+
     const ANEW: Option<(i64, Option<i64>)> = Some((i64::MIN, None));
 
     #[test]
@@ -251,7 +261,7 @@ mod tests {
         assert_eq!(ask(&moment(1, 0, 15), "a"), Some((10, Some(10))), "rows left memory");
         assert_eq!(ask(&moment(1, 0, 10), "a"), None, "somebody with an older moment");
         assert_eq!(ask(&moment(1, 0, 15), "b"), ANEW, "another question");
-        std::thread::sleep(Duration::from_millis(5));
+        set_took(&remembered, Duration::ZERO);
         assert_eq!(ask(&moment(1, 1, 15), "b"), ANEW, "a row was changed");
         assert_eq!(ask(&moment(1, 0, 15), "b"), None, "from before the change");
         assert_eq!(ask(&moment(2, 1, 15), "b"), ANEW, "all was loaded anew");
@@ -276,11 +286,8 @@ mod tests {
     #[test]
     fn what_took_long_is_believed_for_a_while() {
         let remembered = Remembered::new(1);
-        let slow = |_, _: Option<&()>| {
-            std::thread::sleep(Duration::from_millis(500));
-            Ok(())
-        };
-        remembered.get_marked(&moment(1, 0, 10), (), 1, slow).unwrap();
+        remembered.get_marked(&moment(1, 0, 10), (), 1, |_, _| Ok(())).unwrap();
+        set_took(&remembered, Duration::from_mins(1));
         let never = |_, _: Option<&()>| panic!("it was looked at again");
         remembered.get_marked(&moment(1, 1, 10), (), 1, never).unwrap();
         remembered.get_marked(&moment(1, 1, 10), (), 2, never).unwrap();
@@ -298,7 +305,7 @@ mod tests {
                 Ok(())
             };
             remembered.get_marked(&moment(1, 0, 10), (), mark, look).unwrap();
-            std::thread::sleep(Duration::from_millis(5));
+            set_took(&remembered, Duration::ZERO);
         }
         assert_eq!(looks, 2);
     }
@@ -309,11 +316,11 @@ mod tests {
         let ask = &|moment: &Snapshot, key| remembered.get(moment, key, |_, _| Ok(0)).unwrap();
         ask(&moment(1, 0, 10), "a");
         ask(&moment(1, 0, 10), "b");
+        set_took(remembered, Duration::ZERO);
         let ((begun, begins), (let_go, held)) = (channel(), channel::<()>());
         let (told, answers) = channel();
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                std::thread::sleep(Duration::from_millis(5));
                 let look = |_, _: Option<&i32>| {
                     begun.send(()).unwrap();
                     held.recv().unwrap();
@@ -339,19 +346,23 @@ mod tests {
         let remembered = Remembered::new(2);
         let slow = |key: &'static str| {
             remembered.get(&moment(1, 0, 10), key, |_, _| {
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(20));
                 Ok(10)
             })
         };
         slow("a").unwrap();
         slow("b").unwrap();
+        set_took(&remembered, Duration::from_mins(1));
         for key in ["c", "d", "e"] {
+            set_crowded(&remembered, Duration::ZERO);
             assert_eq!(ask(&remembered, &moment(1, 0, 10), key), ANEW);
-            std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(ask(&remembered, &moment(1, 0, 10), "a"), None);
         assert_eq!(ask(&remembered, &moment(1, 0, 10), "b"), None);
+        set_took(&remembered, Duration::from_millis(1));
+        set_crowded(&remembered, Duration::ZERO);
         slow("f").unwrap();
+        set_crowded(&remembered, Duration::from_mins(1));
         assert!(matches!(slow("g"), Err(WholeError::Busy)), "only a share of the time goes into these");
         let kept = ["a", "b", "f"].into_iter().filter(|key| slow(key).is_ok()).count();
         assert_eq!(kept, 2, "one of three had to go");
