@@ -1,9 +1,8 @@
 //! Receptions of the last hour and the last day, in all and per observer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use corescope_store::memory::{Order, Query, Snapshot};
-use corescope_store::tail::WholeError;
 
 use super::moment::Moment;
 use crate::AppState;
@@ -27,30 +26,18 @@ pub(crate) struct Activity {
 impl Activity {
     /// Counts what lies within the last day, in memory and outside; in memory alone while the database does not answer.
     pub(crate) async fn now(app: &AppState, moment: &Moment) -> Self {
+        let mut counted = Self::of_last_hour(app, moment).await;
+        counted.last_day += older(app, moment, DAY).await.values().sum::<u64>();
+        counted
+    }
+
+    /// The same without the older hours of the day, which take longer to count outside memory.
+    pub(crate) async fn of_last_hour(app: &AppState, moment: &Moment) -> Self {
         let mut counted = Self::of(&moment.data, moment.now);
-        if moment.data.lacks_rows() {
-            let (app, data, now) = (app.clone(), moment.data.clone(), moment.now);
-            let older = move |since| app.rest.whole.older_receptions(&data, since);
-            let counts = tokio::task::spawn_blocking(move || {
-                Ok::<_, WholeError>((older(now - DAY)?, older(now - HOUR)?))
-            });
-            let (day, hour) = match counts.await {
-                Ok(Ok(counts)) => counts,
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "receptions outside memory are not counted");
-                    return counted;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "receptions outside memory are not counted");
-                    return counted;
-                }
-            };
-            counted.last_day += day.values().sum::<u64>();
-            for (observer, count) in hour {
-                counted.last_hour += count;
-                if let Some(observer) = observer {
-                    *counted.by_observer.entry(observer).or_default() += count;
-                }
+        for (observer, count) in older(app, moment, HOUR).await {
+            counted.last_hour += count;
+            if let Some(observer) = observer {
+                *counted.by_observer.entry(observer).or_default() += count;
             }
         }
         counted
@@ -80,4 +67,18 @@ impl Activity {
         }
         out
     }
+}
+
+/// Receptions outside memory of so many seconds up to now, by rowid of the observer.
+async fn older(app: &AppState, moment: &Moment, seconds: i64) -> BTreeMap<Option<i64>, u64> {
+    if !moment.data.lacks_rows() {
+        return BTreeMap::new();
+    }
+    let (app, data, since) = (app.clone(), moment.data.clone(), moment.now - seconds);
+    match tokio::task::spawn_blocking(move || app.rest.whole.older_receptions(&data, since)).await {
+        Ok(Ok(counts)) => return counts,
+        Ok(Err(error)) => tracing::debug!(%error, "receptions outside memory are not counted"),
+        Err(error) => tracing::error!(%error, "receptions outside memory are not counted"),
+    }
+    BTreeMap::new()
 }

@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use corescope_core::time::rfc3339;
-use corescope_store::memory::{Observation, OwnedTransmission, Query, Transmission};
+use corescope_store::memory::{Observation, Query, Transmission};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::ENCRYPTED;
 use super::message::Decoded;
+use crate::api::by_id::ById;
 use crate::api::moment::Moment;
 use crate::api::rest::unanswered;
 use crate::query::Params;
@@ -120,17 +120,10 @@ fn write(app: &App, moment: &Moment, channel: &str, params: &Params<'_>) -> Resu
     let mut order = newest(rows, count);
     order.extend(messages_outside.newest.iter().copied());
     order.sort_unstable_by_key(|place| Reverse(*place));
-    let mut outside: Vec<Arc<OwnedTransmission>> = Vec::new();
     let page: Vec<i64> = order.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();
-    for id in page.iter().filter(|id| moment.data.by_id(**id).is_none()) {
-        outside.extend(whole.by_id(&moment.data, *id).map_err(unanswered)?);
-    }
-    let row = |id: &i64| {
-        let read = || outside.iter().map(|row| Transmission::from(&**row)).find(|row| row.id() == *id);
-        moment.data.by_id(*id).or_else(read)
-    };
-    let mut messages: Vec<_> = page.iter().filter_map(row).filter_map(|row| message(moment, row)).collect();
-    messages.reverse();
+    let packets = ById::read(app, &moment.data, page.iter().copied())?;
+    let rows = page.iter().rev().filter_map(|id| packets.get(*id));
+    let messages = rows.filter_map(|row| message(moment, row)).collect();
     Ok(json::to_vec(&ChannelMessages { messages, total }))
 }
 

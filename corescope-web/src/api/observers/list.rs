@@ -128,7 +128,7 @@ impl<'a> ObserverView<'a> {
     responses((status = 200, body = ObserverList<'static>)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Result<Response, ApiError> {
     let moment = app.moment();
-    let activity = Activity::now(&app, &moment).await;
+    let activity = Activity::of_last_hour(&app, &moment).await;
     let mut found: Vec<_> = moment
         .data
         .observers()
@@ -155,6 +155,6 @@ pub(crate) async fn detail(
 ) -> Result<Response, ApiError> {
     let moment = app.moment();
     let observer = moment.shown_observer(&id).ok_or_else(|| ApiError::not_found("Observer not found"))?;
-    let activity = Activity::now(&app, &moment).await;
+    let activity = Activity::of_last_hour(&app, &moment).await;
     Ok(json::response(&ObserverView::new(observer, &moment, &activity.by_observer)))
 }
