@@ -180,7 +180,8 @@ impl Builder {
         Ok(())
     }
 
-    /// Adds an observation of the transmission at a row.
+    /// Adds an observation of the transmission at a row. [`Defect::Size`] also where the arena of ways has no room left:
+    /// [`is_full`](Self::is_full) tells long before.
     pub(crate) fn observation(&mut self, at: usize, row: &ObservationRow<'_>) -> Result<(), Defect> {
         check_sizes(row)?;
         let begin = at.checked_sub(1).and_then(|at| self.raw_ends.get(at)).map_or(0, |e| *e as usize);
@@ -203,6 +204,7 @@ impl Builder {
         }
         let texts = (row.path_json, row.resolved_path, row.raw_hex);
         way::encode(texts, (of, frame), &mut self.keys, &mut self.scratch)?;
+        let way = self.ways.number(&self.scratch).ok_or(Defect::Size)?;
         let number =
             |real: Option<f64>, reals: &mut Interner<u64>| real.map_or(0, |r| reals.bits(r.to_bits()) + 1);
         self.seen.disordered |= self.seen.highest.is_some_and(|highest| highest >= row.id);
@@ -210,7 +212,7 @@ impl Builder {
         self.observations.push(Row {
             id: row.id,
             timestamp: row.timestamp,
-            way: self.ways.number(&self.scratch),
+            way,
             observer: row.observer.map_or(0, |o| self.observers.integer(o) + 1),
             snr: number(row.snr, &mut self.reals),
             rssi: number(row.rssi, &mut self.reals),

@@ -25,33 +25,15 @@ impl<T> Interner<T> {
     where
         Q: Hash + Eq + ?Sized,
     {
-        // Any new value will do.
-        self.number_if(value, |_| true, own, as_key).unwrap_or_default()
-    }
-
-    /// The same; a new value is only taken when it passes.
-    fn number_if<Q>(
-        &mut self,
-        value: &Q,
-        passes: impl FnOnce(&Q) -> bool,
-        own: impl FnOnce(&Q) -> T,
-        as_key: impl Fn(&T) -> &Q,
-    ) -> Option<u32>
-    where
-        Q: Hash + Eq + ?Sized,
-    {
         let hash = self.hasher.hash_one(value);
         if let Some(at) = self.table.find(hash, |at| as_key(&self.values[*at as usize]) == value) {
-            return Some(*at);
-        }
-        if !passes(value) {
-            return None;
+            return *at;
         }
         let at = self.values.len() as u32;
         self.values.push(own(value));
         let (values, hasher) = (&self.values, &self.hasher);
         self.table.insert_unique(hash, at, |at| hasher.hash_one(as_key(&values[*at as usize])));
-        Some(at)
+        at
     }
 
     pub(crate) fn into_values(self) -> Box<[T]> {
@@ -63,11 +45,6 @@ impl Interner<Box<str>> {
     /// The number of a text.
     pub(crate) fn text(&mut self, text: &str) -> u32 {
         self.number(text, |t: &str| t.into(), |t| t)
-    }
-
-    /// The number of a text; a new one is only taken when it passes.
-    pub(crate) fn text_if(&mut self, text: &str, passes: impl FnOnce(&str) -> bool) -> Option<u32> {
-        self.number_if(text, passes, |t: &str| t.into(), |t| t)
     }
 }
 
@@ -86,27 +63,45 @@ impl Interner<u64> {
 }
 
 /// Collects distinct byte strings in one arena and numbers them from 0.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BytesInterner {
     bytes: Vec<u8>,
+    /// Bytes of the arena, at most: what a place in it can say.
+    most: usize,
     /// End of each string.
     ends: Vec<u32>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
+impl Default for BytesInterner {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            most: u32::MAX as usize,
+            ends: Vec::new(),
+            table: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+}
+
 impl BytesInterner {
-    pub(crate) fn number(&mut self, value: &[u8]) -> u32 {
+    /// The number of a string; `None` when the arena has no room for it.
+    pub(crate) fn number(&mut self, value: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(value);
         if let Some(at) = self.table.find(hash, |at| slice(&self.bytes, &self.ends, *at) == value) {
-            return *at;
+            return Some(*at);
+        }
+        if value.len() > self.most - self.bytes.len() {
+            return None;
         }
         let at = self.ends.len() as u32;
         self.bytes.extend_from_slice(value);
         self.ends.push(self.bytes.len() as u32);
         let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
         self.table.insert_unique(hash, at, |at| hasher.hash_one(slice(bytes, ends, *at)));
-        at
+        Some(at)
     }
 
     /// Bytes of the arena so far.
@@ -144,9 +139,35 @@ impl Arena {
         slice(&self.bytes, &self.ends, at as u32)
     }
 
+    /// Number of strings.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether every string lies in the arena, for one that was read.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.ends.is_sorted() && self.ends.last().is_none_or(|end| *end as usize <= self.bytes.len())
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len() + self.ends.len() * 4
     }
 }
 
 stored_fields!(Arena { bytes, ends });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arena_takes_no_more_than_a_place_in_it_can_say() {
+        let mut interner = BytesInterner { most: 8, ..BytesInterner::default() };
+        assert_eq!(interner.number(b"abcde"), Some(0));
+        assert_eq!(interner.number(b"fghi"), None, "one byte too many");
+        assert_eq!((interner.number(b"fgh"), interner.number(b"abcde")), (Some(1), Some(0)));
+        assert_eq!((interner.number(b"i"), interner.len()), (None, 8));
+        let arena = interner.into_arena();
+        assert_eq!((arena.get(0), arena.get(1), arena.len()), (&b"abcde"[..], &b"fgh"[..], 2));
+    }
+}

@@ -34,6 +34,11 @@ impl HopRows {
         self.codes.binary_search(&code).map_or(&[], |at| self.rows.get(at as u32))
     }
 
+    /// Whether codes ascend and each has its list, for lists that were read.
+    pub(crate) fn is_sound(&self, rows: usize) -> bool {
+        self.codes.is_sorted_by(|a, b| a < b) && self.rows.is_sound(self.codes.len(), rows)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.codes.len() * 4 + self.rows.bytes()
     }

@@ -17,11 +17,6 @@ impl KeysBuilder {
         self.texts.text(text)
     }
 
-    /// The number of a key; a new one is only taken when it passes.
-    pub(crate) fn number_if(&mut self, text: &str, passes: impl FnOnce(&str) -> bool) -> Option<u32> {
-        self.texts.text_if(text, passes)
-    }
-
     pub(crate) fn finish(self) -> Keys {
         let mut keys = Keys::default();
         let texts = self.texts.into_values();
@@ -97,6 +92,11 @@ impl Keys {
             self.sorted.binary_search_by(|n| (*self.get(*n)).cmp(text)).ok()?
         };
         self.sorted.get(at).copied()
+    }
+
+    /// Whether every number has its place, for keys that were read.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.sorted.len() == self.bytes.len() && self.sorted.iter().all(|n| (*n as usize) < self.bytes.len())
     }
 
     pub(crate) fn bytes(&self) -> usize {

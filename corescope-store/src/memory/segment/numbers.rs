@@ -52,6 +52,21 @@ impl Ids {
         self.runs.shrink_to_fit();
     }
 
+    /// Whether rows and ids ascend and there is a number for each id, for a column that was read.
+    pub(crate) fn is_sound(&self) -> bool {
+        let ends = self.runs.iter().skip(1).map(|(row, _)| *row).chain([self.len]);
+        let (mut next_row, mut last_id) = (0, None);
+        for ((row, first), end) in self.runs.iter().zip(ends) {
+            let last = end.checked_sub(*row).filter(|rows| *rows > 0);
+            let last = last.and_then(|rows| first.checked_add(i64::from(rows) - 1));
+            if *row != next_row || last_id.is_some_and(|last| last >= *first) || last.is_none() {
+                return false;
+            }
+            (next_row, last_id) = (end, last);
+        }
+        next_row == self.len
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.runs.capacity() * 16
     }
@@ -97,6 +112,16 @@ impl Distances {
     pub(crate) fn get(&self, row: usize) -> i64 {
         let near = self.near.get(row);
         if near == self.mark { self.far.get(row).copied().unwrap_or(0) } else { unfold(u64::from(near)) }
+    }
+
+    /// Whether there is a value for each of so many rows, for a column that was read.
+    pub(crate) fn is_sound(&self, rows: usize) -> bool {
+        self.near.len() == rows && self.far.is_sound(rows)
+    }
+
+    /// Whether all rows are said to have one value, which takes no room however many they are.
+    pub(crate) fn is_constant(&self) -> bool {
+        matches!(self.near, Packed::Constant { .. })
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -33,6 +33,12 @@ impl<T> Odd<T> {
         self.rows.iter().map(|(row, value)| (*row as usize, value))
     }
 
+    /// Whether its rows ascend and are among so many, for a table that was read.
+    pub(crate) fn is_sound(&self, rows: usize) -> bool {
+        self.rows.is_sorted_by(|(a, _), (b, _)| a < b)
+            && self.rows.last().is_none_or(|(last, _)| (*last as usize) < rows)
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.rows.shrink_to_fit();
     }

@@ -47,6 +47,14 @@ impl Postings {
         }
     }
 
+    /// Whether there is a list for each of so many numbers, of rows that are among so many, for lists that were read.
+    pub(crate) fn is_sound(&self, numbers: usize, rows: usize) -> bool {
+        self.starts.len() == numbers + 1
+            && self.starts.is_sorted()
+            && self.starts.last().is_some_and(|end| *end as usize == self.rows.len())
+            && self.rows.iter().all(|row| usize::from(*row) < rows)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.starts.len() * 4 + self.rows.len() * 2
     }
@@ -85,6 +93,16 @@ impl HashIndex {
             (Some(from), Some(to)) => self.rows.get(usize::from(*from)..usize::from(*to)).unwrap_or_default(),
             _ => &[],
         }
+    }
+
+    /// Whether it is one of so many rows, for one that was read.
+    pub(crate) fn is_sound(&self, rows: usize) -> bool {
+        // More bits than a row number has are never needed.
+        self.bits < u16::BITS
+            && self.starts.len() == (1 << self.bits) + 1
+            && self.starts.is_sorted()
+            && self.rows.len() == rows
+            && self.rows.iter().all(|row| usize::from(*row) < rows)
     }
 
     pub(crate) fn bytes(&self) -> usize {

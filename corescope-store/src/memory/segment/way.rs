@@ -180,8 +180,13 @@ fn encode_keys(text: &str, keys: &mut KeysBuilder, out: &mut Vec<u8>) -> Option<
                 _ => inner.find('"')?,
             };
             let (key, after) = (inner.get(..end)?, inner.get(end + 1..)?);
-            let plain = |key: &str| !key.bytes().any(|b| b == b'\\' || b == b'"' || b < 0x20);
-            numbers.push(keys.number_if(key, plain)? + 1);
+            // Looked at whole, which compilers do many bytes at a time. A key that is known already may have come from
+            // elsewhere, where any text is one.
+            let odd = |b: u8| u8::from(b == b'\\') | u8::from(b == b'"') | u8::from(b < 0x20);
+            if key.bytes().fold(0, |any, b| any | odd(b)) != 0 {
+                return None;
+            }
+            numbers.push(keys.number(key) + 1);
             rest = after;
         }
         if rest.is_empty() {
@@ -542,6 +547,19 @@ mod tests {
                 encode((path, resolved, raw), (of, ""), &mut keys, &mut out).is_err(),
                 "{path:?} {resolved:?} {raw:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_known_already_is_no_reason_to_take_what_is_no_json() {
+        let of = Of { raw: &[], upper: Some(true), verbatim: None };
+        let mut out = Vec::new();
+        for key in [r"a\q", "a\nb", &format!("{}\"{}", "a".repeat(30), "b".repeat(33))] {
+            let mut keys = KeysBuilder::default();
+            keys.number(key);
+            let resolved = format!("[\"{key}\"]");
+            let encoded = encode((None, Some(&resolved), None), (of, ""), &mut keys, &mut out);
+            assert_eq!(encoded, Err(Defect::Json), "{resolved}");
         }
     }
 
