@@ -187,7 +187,7 @@ impl<'s> Append<'s> {
                 if Transmission::from(&*self.next.recent.rows[at]).has(row) {
                     return;
                 }
-                check_observation(row).map(|()| {
+                check_observation(row).and_then(|()| {
                     self.touch(id, |next| next.recent.rows.get(at).cloned());
                     self.next.recent.edit(at, |t| t.put_unsettled(row))
                 })
@@ -195,9 +195,9 @@ impl<'s> Append<'s> {
             Seat::Part(part) => match self.next.parts[part].by_id(id) {
                 None => Err(Defect::Dangling),
                 Some(known) if known.has(row) => return,
-                Some(_) => check_observation(row).map(|()| {
+                Some(_) => check_observation(row).and_then(|()| {
                     self.lay_over(part, id);
-                    self.next.parts[part].edit(id, |t| t.put_unsettled(row)).unwrap_or_default()
+                    self.next.parts[part].edit(id, |t| t.put_unsettled(row)).unwrap_or(Ok(false))
                 }),
             },
         };

@@ -29,8 +29,8 @@ pub enum Defect {
     /// A required column is NULL, or a column holds a value of another type.
     #[error("a column is NULL or of another type than the schema's")]
     Type,
-    /// A text is longer than [`MOST_TEXT`] bytes.
-    #[error("a text is longer than a megabyte")]
+    /// A text is longer than [`MOST_TEXT`] bytes, or the observations of one transmission hold more than a gigabyte.
+    #[error("a text is longer than a megabyte, or all that was heard of a packet than a gigabyte")]
     Size,
     /// The observation's transmission does not exist.
     #[error("transmission_id names no transmission")]

@@ -1,10 +1,8 @@
 //! Rows in full: how the newest transmissions, late changes and rows read from SQLite are held.
 
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
-
-use hashbrown::DefaultHashBuilder;
 
 use super::brief::Brief;
 use super::checks::{Defect, check_observation, check_transmission};
@@ -34,6 +32,10 @@ pub struct OwnedTransmission {
     /// What follows from the observations was left as it is: see [`settle`](Self::settle).
     is_unsettled: bool,
 }
+
+/// Bytes that the observations of a transmission hold, at most but for the last of them: what is kept must fit into a
+/// segment when it is packed.
+const MOST_HEARD: usize = 1 << 30;
 
 /// The columns of a transmission.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,17 +179,20 @@ impl OwnedTransmission {
     ///
     /// # Errors
     ///
-    /// [`Defect`] when a column is unreadable.
+    /// [`Defect`] when a column is unreadable, or when there is no room for more of this transmission.
     pub fn put(&mut self, row: &ObservationRow<'_>) -> Result<bool, Defect> {
         check_observation(row)?;
-        let new = self.put_unsettled(row);
+        let new = self.put_unsettled(row)?;
         self.settle();
         Ok(new)
     }
 
     /// The same of an observation that was checked, for one of many: the row must be [settled](Self::settle) after the
     /// last of them.
-    pub(crate) fn put_unsettled(&mut self, row: &ObservationRow<'_>) -> bool {
+    pub(crate) fn put_unsettled(&mut self, row: &ObservationRow<'_>) -> Result<bool, Defect> {
+        if self.observation_bytes >= MOST_HEARD {
+            return Err(Defect::Size);
+        }
         let owned = OwnedObservation {
             id: row.id,
             observer: row.observer,
@@ -216,7 +221,7 @@ impl OwnedTransmission {
         } else if !self.is_unsettled {
             self.add_derived(row);
         }
-        new
+        Ok(new)
     }
 
     /// Removes these observations; tells how many were there. The row must be [settled](Self::settle) then.
@@ -397,10 +402,10 @@ fn hints<'a>(path_json: Option<&'a str>, resolved_path: Option<&'a str>) -> impl
 /// The bit that tells the hash of a key from the code of a hop.
 const KEY: u64 = 1 << 63;
 
-/// A hash of a key, with a seed of this process. 63 bits that nobody can aim at stand for the key itself: that two keys
-/// which occur agree is less likely than a memory that errs.
+/// A hash of a key, with a secret of this process. 63 bits of SipHash, which was made so that nobody can aim at them,
+/// stand for the key itself: that two keys which occur agree is less likely than a memory that errs.
 pub(crate) fn key_hash(key: &str) -> u64 {
-    static SEED: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     SEED.hash_one(key) | KEY
 }
 
@@ -472,4 +477,28 @@ fn display_key(o: &OwnedObservation) -> DisplayKey<'_> {
 /// Number of items of a JSON array of strings, without building it.
 pub(crate) fn count_hops(path_json: &str) -> usize {
     path_json.bytes().filter(|b| *b == b'"').count() / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_kept_of_a_transmission_than_a_segment_holds() {
+        let mut row = OwnedTransmission::new(&TransmissionRow::bare(1, "00")).expect("a row");
+        let long = "AB".repeat(1 << 19);
+        let heard =
+            |id: i64| ObservationRow { raw_hex: Some(&long), ..ObservationRow::bare(id, 1, 1_780_315_200) };
+        assert_eq!(row.put(&heard(1)), Ok(true));
+        // Copies share the text: a gigabyte that takes no more than a megabyte.
+        let one = row.observations[0].clone();
+        for id in 2..1024 {
+            row.observation_bytes += one.bytes();
+            row.observations.push(OwnedObservation { id, ..one.clone() });
+        }
+        assert_eq!(row.put(&heard(2000)), Ok(true));
+        assert!(row.observation_bytes > MOST_HEARD);
+        assert_eq!((row.put(&heard(2001)), row.put(&heard(5))), (Err(Defect::Size), Err(Defect::Size)));
+        assert_eq!(row.observations.len(), 1024);
+    }
 }
