@@ -58,10 +58,37 @@ impl<'a> Found<'a> {
 /// Rows from which on it pays to start threads.
 const MANY: usize = 16_384;
 
-/// Looks for matches part by part on as many threads as there are cores, for queries that must decode rows.
-fn on_all_cores<'a>(parts: &[&'a Part], matcher: &Matcher<'_>) -> Vec<Found<'a>> {
-    static CORES: LazyLock<usize> =
-        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).min(8));
+/// Threads that may help queries beside those that ask, all queries of the process together: more would only wait for
+/// cores.
+struct Helpers {
+    free: AtomicUsize,
+}
+
+/// One of them, until it is dropped.
+struct Helper<'h> {
+    of: &'h Helpers,
+}
+
+impl Helpers {
+    fn take(&self) -> Option<Helper<'_>> {
+        let less = |free: usize| free.checked_sub(1);
+        self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok().map(|_| Helper { of: self })
+    }
+}
+
+impl Drop for Helper<'_> {
+    fn drop(&mut self) {
+        self.of.free.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+static HELPERS: LazyLock<Helpers> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    Helpers { free: AtomicUsize::new(cores - 1) }
+});
+
+/// Looks for matches part by part, with as many threads as are free to help, for queries that must decode rows.
+fn with_helpers<'a>(parts: &[&'a Part], matcher: &Matcher<'_>, helpers: &Helpers) -> Vec<Found<'a>> {
     let next = AtomicUsize::new(0);
     let look = || {
         let mut found = Vec::new();
@@ -73,8 +100,15 @@ fn on_all_cores<'a>(parts: &[&'a Part], matcher: &Matcher<'_>) -> Vec<Found<'a>>
     };
     let mut all = std::thread::scope(|scope| {
         // A thread that cannot be had is no failure: this one does its work.
-        let helpers: Vec<_> = (1..(*CORES).min(parts.len()))
-            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, look).ok())
+        let helpers: Vec<_> = std::iter::from_fn(|| helpers.take())
+            .take(parts.len().saturating_sub(1))
+            .filter_map(|helper| {
+                let help = move || {
+                    let _helper = helper;
+                    look()
+                };
+                std::thread::Builder::new().spawn_scoped(scope, help).ok()
+            })
             .collect();
         let mut all = look();
         for helper in helpers {
@@ -115,7 +149,7 @@ pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
     let parts: Vec<&Part> = snapshot.parts.iter().filter(|part| !matcher.excludes(part)).collect();
     let mut found =
         if matcher.looks_into_rows() && parts.iter().map(|p| p.segment.len()).sum::<usize>() >= MANY {
-            on_all_cores(&parts, &matcher)
+            with_helpers(&parts, &matcher, &HELPERS)
         } else {
             parts.into_iter().map(|part| Found::new(part, &matcher)).collect()
         };
@@ -132,7 +166,8 @@ pub(super) fn run<'a>(snapshot: &'a Snapshot, query: &Query) -> Page<'a> {
 /// The page, and whether rows follow it.
 fn by_id<'a>(query: &Query, recent: &FoundRecent<'a>, found: &[Found<'a>]) -> (Vec<Transmission<'a>>, bool) {
     let descending = query.order == Order::NewestId;
-    let behind = |id: i64| query.after.is_none_or(|c| if descending { id < c.id } else { id > c.id });
+    // In these orders nothing but the id counts.
+    let behind = |id: i64| query.is_behind(Cursor { latest: 0, id });
     let mut page = Pager { skip: query.offset, limit: query.limit, rows: Vec::new(), more: false };
     let in_recent = |page: &mut Pager<'a>| {
         let rows: &mut dyn Iterator<Item = &u32> =
@@ -208,7 +243,7 @@ fn by_latest<'a>(
 ) -> (Vec<Transmission<'a>>, bool) {
     let wanted = query.offset.saturating_add(query.limit).saturating_add(1);
     let mut top = Top { rows: Vec::new(), wanted, floor: None };
-    let behind = |latest: i64, id: i64| query.after.is_none_or(|c| (latest, id) < (c.latest, c.id));
+    let behind = |latest: i64, id: i64| query.is_behind(Cursor { latest, id });
     for at in recent.rows.iter().rev() {
         let Some(brief) = recent.recent.briefs().get(*at as usize) else { continue };
         if behind(brief.latest, brief.id) {
@@ -275,5 +310,38 @@ impl<'a> Top<'a> {
     fn finish(mut self) -> Vec<((i64, i64), Transmission<'a>)> {
         self.cut();
         self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Store, TransmissionRow};
+
+    #[test]
+    fn without_a_free_helper_who_asks_works_alone() {
+        let store = Store::new();
+        for id in 0..6 {
+            let mut append = store.begin();
+            append.transmission(&TransmissionRow::bare(id, &format!("{id:016x}")));
+            append.publish();
+            store.pack();
+        }
+        let snapshot = store.snapshot();
+        let parts: Vec<&Part> = snapshot.parts.iter().collect();
+        let query = Query::default();
+        let matcher = Matcher::new(&query, &snapshot);
+        for free in [0, 2, 50] {
+            let helpers = Helpers { free: AtomicUsize::new(free) };
+            let found = with_helpers(&parts, &matcher, &helpers);
+            let parts: Vec<i64> = found.iter().map(|found| found.part.low).collect();
+            assert!(parts.len() == 6 && parts.is_sorted(), "{parts:?}");
+            assert_eq!(helpers.free.into_inner(), free, "those that helped are free again");
+        }
+        let helpers = Helpers { free: AtomicUsize::new(1) };
+        let taken = helpers.take();
+        assert!(taken.is_some() && helpers.take().is_none());
+        drop(taken);
+        assert!(helpers.take().is_some());
     }
 }
