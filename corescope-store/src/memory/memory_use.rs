@@ -36,7 +36,8 @@ impl MemoryUse {
         }
     }
 
-    /// What the store holds, all in.
+    /// What rows and tables hold. What is counted of them beside (activity, counters, late receptions) is little and not
+    /// in it.
     pub fn total(&self) -> usize {
         self.segments + self.rows_in_full + self.tables
     }

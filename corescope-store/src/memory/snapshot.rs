@@ -167,7 +167,7 @@ impl Snapshot {
         self.nodes.bytes() + self.observers.bytes() + self.graph.bytes()
     }
 
-    /// Bytes held by everything: segments, rows in full, tables.
+    /// Bytes held by rows and tables: segments, rows in full, nodes, observers, the graph.
     pub fn held_bytes(&self) -> usize {
         self.parts.iter().map(Part::bytes).sum::<usize>() + self.recent.bytes() + self.table_bytes()
     }

@@ -101,7 +101,7 @@ impl Store {
         BTreeMap::clone(&self.snapshot().tally.defects)
     }
 
-    /// What the budget dropped so far.
+    /// What left memory so far, by the ceiling or by the window.
     pub fn evicted(&self) -> Evicted {
         self.snapshot().tally.evicted
     }
@@ -118,6 +118,9 @@ impl Store {
 
     /// Receives every later append, in order. A receiver that is more than `capacity` appends behind loses
     /// the newest ones and is told how many.
+    ///
+    /// Each append that waits holds its snapshot, and with it whatever left memory or was packed anew since: a receiver
+    /// that stays behind costs memory beyond the ceiling. A small capacity bounds that.
     ///
     /// ```
     /// use corescope_store::memory::{Batch, Store};
@@ -360,6 +363,7 @@ impl Store {
         next.outside.epoch = next.outside.epoch.max(ours.outside.epoch) + 1;
         next.tally.budget = ours.tally.budget;
         next.tally.inserted = ours.tally.inserted;
+        next.tally.evicted = ours.tally.evicted;
         next.enforce_budget();
         next.publish();
     }
@@ -488,7 +492,8 @@ mod tests {
         assert_eq!((full.evicted().transmissions, full.last_ids()), (1, (2, 100)));
         let empty = store.emptied().snapshot();
         assert_eq!((empty.floor(), empty.defects().len(), empty.last_ids()), (i64::MIN, 0, (0, 0)));
-        assert_eq!((empty.evicted(), empty.nodes().iter().count()), (Evicted::default(), 0));
+        // Figures of the store's own life go on.
+        assert_eq!((empty.evicted(), empty.nodes().iter().count()), (full.evicted(), 0));
         assert!(empty.version() > full.version() && empty.outside.epoch > full.outside.epoch);
         assert_eq!(store.budget(), Some(1));
     }

@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 /// One append, with the moment it made.
 #[derive(Clone, Debug)]
 pub struct Appended {
-    /// The store right after it.
+    /// The store right after it. What it holds stays in memory as long as it is kept.
     pub snapshot: Arc<Snapshot>,
     /// Ids of the new transmissions, ascending.
     pub transmissions: Arc<[i64]>,

@@ -19,7 +19,7 @@ pub(crate) struct Tally {
     pub(crate) budget: Option<usize>,
 }
 
-/// What the budget dropped.
+/// What left memory: the ceiling or the window had no room for it. It is in the database still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evicted {
     /// Transmissions.
@@ -41,7 +41,7 @@ impl Snapshot {
         &self.tally.defects
     }
 
-    /// What the budget dropped until this moment.
+    /// What left memory until this moment, by the ceiling or by the window.
     pub fn evicted(&self) -> Evicted {
         self.tally.evicted
     }

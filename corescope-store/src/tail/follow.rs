@@ -411,7 +411,7 @@ impl Work {
                 first = false;
             }
             // Memory reaches as far back as it may: what is older stays in the database.
-            stopped_early |= target.snapshot().floor() > i64::MIN && target.evicted().transmissions > 0;
+            stopped_early |= target.snapshot().floor() != floor;
         }
         let (strays, looked_down_to) = (Arc::clone(&loaders.strays), loaders.looked_down_to);
         drop(loaders);
