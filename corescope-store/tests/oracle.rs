@@ -1,32 +1,37 @@
 //! For random histories and random queries the store answers exactly what a naive scan answers.
 
 mod common;
+mod followed;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use common::judged::{EXPRESSIONS, expression};
-use common::{Oracle, Pair, query, read_all, step};
+use common::{Oracle, Pair, Step, aggregates_agree, query, read_all, step, transmission};
 use corescope_store::lookup::Reader;
-use corescope_store::memory::{Activity, Counters, Order, Query, Score, Snapshot, Transmission};
-use corescope_store::tail::Whole;
+use corescope_store::memory::{Order, Query, Score, Snapshot, Store, Transmission};
+use corescope_store::tail::{self, Options, Whole};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use rusqlite::{Connection, params};
 
 /// Answers must be the same however the rows are kept.
 fn check(pair: &Pair, queries: &[Query]) -> Result<(), TestCaseError> {
-    let snapshot = pair.store.snapshot();
-    prop_assert_eq!(&read_all(&snapshot), &pair.oracle);
-    prop_assert_eq!(snapshot.transmission_count(), pair.oracle.rows.len() as u64);
-    let observations: usize = pair.oracle.rows.values().map(|(_, list)| list.len()).sum();
+    check_snapshot(&pair.store.snapshot(), &pair.oracle, queries)
+}
+
+fn check_snapshot(snapshot: &Snapshot, oracle: &Oracle, queries: &[Query]) -> Result<(), TestCaseError> {
+    prop_assert_eq!(&read_all(snapshot), oracle);
+    prop_assert_eq!(snapshot.transmission_count(), oracle.rows.len() as u64);
+    let observations: usize = oracle.rows.values().map(|(_, list)| list.len()).sum();
     prop_assert_eq!(snapshot.observation_count(), observations as u64);
     for query in queries {
         let page = snapshot.query(query);
         let ids: Vec<i64> = page.rows.iter().map(|t| t.id()).collect();
-        prop_assert_eq!((page.total, ids), pair.oracle.query(query, &snapshot), "{:?}", query);
+        prop_assert_eq!((page.total, ids), oracle.query(query, snapshot), "{:?}", query);
     }
-    for (id, (tx, list)) in &pair.oracle.rows {
+    for (id, (tx, list)) in &oracle.rows {
         prop_assert_eq!(snapshot.by_id(*id).map(|t| t.id()), Some(*id));
         prop_assert_eq!(snapshot.by_hash(&tx.hash.to_ascii_uppercase()).map(|t| t.id()), Some(*id));
         for obs in list.keys() {
@@ -36,28 +41,61 @@ fn check(pair: &Pair, queries: &[Query]) -> Result<(), TestCaseError> {
     }
     prop_assert!(snapshot.by_id(-1).is_none() && snapshot.by_hash("nothing").is_none());
     prop_assert!(snapshot.observation_by_id(-1).is_none());
-    aggregates_agree(&snapshot)
+    aggregates_agree(snapshot)
 }
 
-/// The rows as a database holds them.
+/// A database to follow that holds these rows.
 fn write_all(path: &Path, oracle: &Oracle) {
-    let db = rusqlite::Connection::open(path).expect("a database");
-    db.execute_batch(
-        "PRAGMA synchronous = OFF;
-         CREATE TABLE transmissions (id INTEGER PRIMARY KEY, raw_hex TEXT, hash TEXT, first_seen TEXT, last_seen INTEGER,
-           route_type INTEGER, payload_type INTEGER, payload_version INTEGER, decoded_json TEXT, from_pubkey TEXT,
-           channel_hash TEXT, scope_name TEXT);
-         CREATE TABLE observations (id INTEGER PRIMARY KEY, transmission_id INTEGER, observer_idx INTEGER, direction TEXT,
-           snr REAL, rssi REAL, score, path_json TEXT, timestamp INTEGER, resolved_path TEXT, raw_hex TEXT);
-         BEGIN",
-    )
-    .expect("tables");
+    let db = Connection::open(path).expect("a database");
+    // A score is what was put in: no affinity makes another number of it.
+    let tables = include_str!("common/tables.sql").replace("score INTEGER", "score");
+    db.execute_batch("PRAGMA synchronous = OFF").and_then(|()| db.execute_batch(&tables)).expect("tables");
+    for observer in Pair::new().store.snapshot().observers().iter() {
+        db.execute(
+            "INSERT INTO observers (rowid, id, name, iata) VALUES (?1, ?2, ?3, ?4)",
+            params![observer.rowid, observer.id, observer.name, observer.iata],
+        )
+        .expect("an observer");
+    }
+    rewrite(path, &Oracle::default(), oracle);
+}
+
+/// Has the column `last_seen` follow all observations, as it does in memory while rows come one by one.
+fn raise_last_seen(oracle: &mut Oracle) {
+    for (tx, list) in oracle.rows.values_mut() {
+        tx.last_seen = list.values().map(|o| o.timestamp).fold(tx.last_seen, i64::max);
+    }
+}
+
+/// Puts rows in place of others, all at once, and tells of what became of those.
+fn rewrite(path: &Path, old: &Oracle, oracle: &Oracle) {
+    let db = Connection::open(path).expect("a database");
+    db.busy_timeout(std::time::Duration::from_mins(1)).expect("a timeout");
+    db.execute_batch("BEGIN IMMEDIATE; DELETE FROM transmissions; DELETE FROM observations").expect("begin");
+    let tell = |kind: &str, id: i64| {
+        let mut insert = db.prepare_cached("INSERT INTO cs_changes (kind, id) VALUES (?1, ?2)").expect("sql");
+        insert.execute(params![kind, id]).expect("a notice");
+    };
+    for (id, (tx, list)) in &old.rows {
+        match oracle.rows.get(id) {
+            None => tell("removed", *id),
+            Some((now, heard)) => {
+                if now != tx {
+                    tell("transmission", *id);
+                }
+                for (id, o) in list.iter().filter(|(id, o)| heard.get(id) != Some(*o)) {
+                    assert_eq!(*id, o.id);
+                    tell("observation", *id);
+                }
+            }
+        }
+    }
     for (tx, list) in oracle.rows.values() {
         db.prepare_cached(
             "INSERT INTO transmissions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .expect("sql")
-        .execute(rusqlite::params![
+        .execute(params![
             tx.id,
             tx.raw_hex,
             tx.hash,
@@ -81,7 +119,7 @@ fn write_all(path: &Path, oracle: &Oracle) {
                 "INSERT INTO observations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )
             .expect("sql")
-            .execute(rusqlite::params![
+            .execute(params![
                 o.id,
                 o.transmission_id,
                 o.observer,
@@ -98,20 +136,6 @@ fn write_all(path: &Path, oracle: &Oracle) {
         }
     }
     db.execute_batch("COMMIT").expect("commit");
-}
-
-fn aggregates_agree(snapshot: &Snapshot) -> Result<(), TestCaseError> {
-    let (counters, activity): (Counters, Activity) = corescope_store::memory::recount(snapshot);
-    let ours = snapshot.counters();
-    prop_assert_eq!((ours.transmissions, ours.observations), (counters.transmissions, counters.observations));
-    prop_assert_eq!(&ours.by_payload_type, &counters.by_payload_type);
-    prop_assert_eq!(&ours.by_route_type, &counters.by_route_type);
-    let newest = snapshot.newest().max(0);
-    for back in [0, 10, 3600, 80_000] {
-        prop_assert_eq!(ours.observations_since(newest - back), counters.observations_since(newest - back));
-    }
-    prop_assert_eq!(&**snapshot.activity(), &activity);
-    Ok(())
 }
 
 /// Each expression over the same random histories, and none of them always true or never.
@@ -219,6 +243,47 @@ proptest! {
             let ids: Vec<i64> = answer.rows.iter().map(|t| Transmission::from(&**t).id()).collect();
             prop_assert_eq!((answer.total, ids), pair.oracle.query(query, &snapshot), "whole: {:?}", query);
         }
+    }
+
+    #[test]
+    fn a_snapshot_file_gives_what_memory_held(
+        before in prop::collection::vec(step(), 1..8),
+        after in prop::collection::vec(step(), 0..8),
+        last in transmission(),
+        queries in prop::collection::vec(query(), 12),
+    ) {
+        let mut pair = Pair::new();
+        for step in before {
+            pair.apply(step);
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("mesh.db");
+        raise_last_seen(&mut pair.oracle);
+        write_all(&path, &pair.oracle);
+        let options = Options { snapshot: Some(dir.path().join("snapshot")), ..followed::quick() };
+        let store = Store::new();
+        let follower = tail::follow(&path, store.clone(), options.clone()).expect("a follower");
+        followed::until(&store, "the load", followed::complete);
+        // What happens now lies over packed rows, or is held in full.
+        let old = pair.oracle.clone();
+        for step in after {
+            pair.apply(step);
+        }
+        raise_last_seen(&mut pair.oracle);
+        rewrite(&path, &old, &pair.oracle);
+        followed::until(&store, "what happened", |s| followed::complete(s) && read_all(s) == pair.oracle);
+        drop(follower);
+        let (saved, held) = (pair.oracle.clone(), store.snapshot());
+        // One row more than the file can know of.
+        pair.apply(Step::Append(vec![(last, Vec::new())], Vec::new()));
+        rewrite(&path, &saved, &pair.oracle);
+        let again = Store::new();
+        let _follower = tail::follow(&path, again.clone(), options).expect("a follower");
+        followed::until(&again, "the second start", followed::complete);
+        let snapshot = again.snapshot();
+        prop_assert_eq!(snapshot.loading().expected, saved.rows.len() as u64, "the file was not used");
+        check_snapshot(&snapshot, &pair.oracle, &queries)?;
+        check_snapshot(&held, &saved, &queries)?;
     }
 
     #[test]

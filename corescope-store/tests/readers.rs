@@ -7,6 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{BEGIN, Obs, Tx, rfc3339};
 use corescope_store::memory::{Batch, Order, Query, Store};
 
+/// Tells readers to end, also when what they read comes to an end by a failed assertion.
+struct Done<'d>(&'d AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Transmissions and observations of each append.
 const GROUP: i64 = 5;
 const HEARD: i64 = 3;
@@ -80,6 +89,7 @@ fn readers_see_whole_moments() {
         let store = budget.map_or_else(Store::new, Store::with_budget);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _done = Done(&done);
             for _ in 0..3 {
                 scope.spawn(|| {
                     let mut last = 0;
@@ -98,7 +108,6 @@ fn readers_see_whole_moments() {
             for round in 0..900 {
                 append(&store, round);
             }
-            done.store(true, Ordering::Release);
         });
         let s = store.snapshot();
         let kept = s.transmission_count();

@@ -2,18 +2,20 @@
 //! happen to rows.
 
 mod common;
+mod followed;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use common::{Obs, Pair, Tx, read_row, step};
+use common::{Obs, Pair, Tx, aggregates_agree, read_row, step};
 use corescope_store::memory::{Aggregate, Batch, Published, Snapshot, Store, Transmission, recount};
 use corescope_store::tail::{self, Options};
+use followed::{complete, until};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -167,14 +169,12 @@ proptest! {
         for (store, seen) in [&ours.store, &theirs.store].into_iter().zip(&seen) {
             prop_assert!(publications(seen)? > 2);
             let snapshot = store.snapshot();
-            let (counters, activity) = recount(&snapshot);
-            prop_assert_eq!(snapshot.counters().transmissions, counters.transmissions);
-            prop_assert_eq!(&**snapshot.activity(), &activity);
+            aggregates_agree(&snapshot)?;
         }
     }
 }
 
-/// A database of three tables' worth of rows, heard an hour apart.
+/// A database of three tables' worth of rows, heard an hour apart up to now: a window counts back from there.
 fn database(path: &Path, ids: std::ops::RangeInclusive<i64>) -> Connection {
     let db = Connection::open(path).expect("a database");
     db.execute_batch(include_str!("common/tables.sql")).expect("tables");
@@ -186,8 +186,14 @@ fn database(path: &Path, ids: std::ops::RangeInclusive<i64>) -> Connection {
     db
 }
 
+/// The id of the row that is heard now.
+const NEWEST: i64 = 6010;
+
+static NOW: LazyLock<i64> =
+    LazyLock::new(|| std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs().try_into().expect("a time"));
+
 fn insert(db: &Connection, id: i64) {
-    let heard = common::BEGIN + id * 3600;
+    let heard = *NOW - (NEWEST - id) * 3600;
     db.execute(
         "INSERT INTO transmissions (id, raw_hex, hash, first_seen, last_seen, route_type, payload_type)
          VALUES (?1, '1500', ?2, ?3, ?4, 1, 5)",
@@ -199,14 +205,6 @@ fn insert(db: &Connection, id: i64) {
         [id, heard],
     )
     .expect("a row");
-}
-
-fn until(what: &str, wanted: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !wanted() {
-        assert!(begin.elapsed() < Duration::from_mins(1), "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -229,7 +227,7 @@ fn a_followed_database_is_announced_through_everything_that_happens_to_it() {
         let retention = retention.map(Duration::from_hours);
         let follower =
             tail::follow(&path, store.clone(), Options { retention, ..options.clone() }).expect("a follower");
-        until("the load", || store.snapshot().loading().complete);
+        until(&store, "the load", complete);
         let new = 6001 + round;
         insert(&db, new);
         db.execute_batch(&format!(
@@ -239,12 +237,11 @@ fn a_followed_database_is_announced_through_everything_that_happens_to_it() {
             new - 1
         ))
         .expect("a change");
-        until("the new row", || {
-            let snapshot = store.snapshot();
-            snapshot.by_id(new).is_some() && snapshot.by_hash(&format!("x{:016x}", new - 1)).is_some()
+        until(&store, "the new row", |s| {
+            s.by_id(new).is_some() && s.by_hash(&format!("x{:016x}", new - 1)).is_some()
         });
         if retention.is_some() {
-            until("old rows go", || store.snapshot().transmission_count() < 6000);
+            until(&store, "old rows go", |s| s.transmission_count() < 6000);
         }
         if round == 3 {
             // Another file in its place.
@@ -255,7 +252,7 @@ fn a_followed_database_is_announced_through_everything_that_happens_to_it() {
                 let _ = std::fs::remove_file(dir.path().join(format!("mesh.db{behind}")));
             }
             std::fs::rename(&other, &path).expect("another file");
-            until("the other file", || store.snapshot().transmission_count() == 1996);
+            until(&store, "the other file", |s| s.transmission_count() == 1996);
         }
         drop(follower);
         assert!(publications(&seen).expect("told everything") > 2);

@@ -6,8 +6,8 @@ pub mod judged;
 use std::collections::BTreeMap;
 
 use corescope_store::memory::{
-    Batch, Cursor, ObservationRow, Observer, Observers, Order, Query, Score, Snapshot, Store, Transmission,
-    TransmissionRow,
+    Activity, Batch, Counters, Cursor, ObservationRow, Observer, Observers, Order, Query, Score, Snapshot,
+    Store, Transmission, TransmissionRow, recount,
 };
 use proptest::prelude::*;
 
@@ -286,10 +286,8 @@ impl Pair {
     fn place_tx(&mut self, tx: &mut Tx, id: i64) {
         tx.id = id;
         tx.hash = if tx.hash.is_empty() { usual_hash(id) } else { format!("{}{id}", tx.hash) };
-        let unix = BEGIN + id * 40;
-        tx.first_seen =
-            if tx.first_seen.is_empty() { rfc3339(unix) } else { rfc3339(unix).replace('Z', &tx.first_seen) };
-        tx.last_seen += unix;
+        tx.first_seen = first_seen(id, &tx.first_seen);
+        tx.last_seen += BEGIN + id * 40;
     }
 
     fn place_obs(obs: &mut Obs, of: &Tx) {
@@ -370,7 +368,8 @@ impl Pair {
                     self.next_tx = self.next_tx.max(id + 1);
                     let hash = self.oracle.rows[&id].0.hash.clone();
                     let last_seen = self.oracle.rows[&id].0.last_seen;
-                    self_place(&mut tx, id, hash, last_seen);
+                    let first_seen = first_seen(id, &tx.first_seen);
+                    tx = Tx { id, hash, first_seen, last_seen, ..tx };
                     append.transmission(&tx.row());
                     // Frames of observations refer to the frame they came with: both keep theirs.
                     self.oracle.rows.get_mut(&id).expect("there").0 = tx;
@@ -403,20 +402,30 @@ impl Pair {
     }
 }
 
-fn self_place(tx: &mut Tx, id: i64, hash: String, last_seen: i64) {
-    tx.id = id;
-    tx.hash = hash;
-    tx.first_seen = if tx.first_seen.is_empty() {
-        rfc3339(BEGIN + id * 40)
-    } else {
-        rfc3339(BEGIN + id * 40).replace('Z', &tx.first_seen)
-    };
-    tx.last_seen = last_seen;
+/// When a transmission was first heard; `end` is what its time ends with, if that is not a plain `Z`.
+fn first_seen(id: i64, end: &str) -> String {
+    let text = rfc3339(BEGIN + id * 40);
+    if end.is_empty() { text } else { text.replace('Z', end) }
 }
 
 /// Every column of every row as the store gives them back.
 pub fn read_all(snapshot: &Snapshot) -> Oracle {
     Oracle { rows: snapshot.transmissions().map(|t| (t.id(), read_row(&t))).collect() }
+}
+
+/// That what moved with the rows is what counting all of them anew gives.
+pub fn aggregates_agree(snapshot: &Snapshot) -> Result<(), TestCaseError> {
+    let (counters, activity): (Counters, Activity) = recount(snapshot);
+    let ours = snapshot.counters();
+    prop_assert_eq!((ours.transmissions, ours.observations), (counters.transmissions, counters.observations));
+    prop_assert_eq!(&ours.by_payload_type, &counters.by_payload_type);
+    prop_assert_eq!(&ours.by_route_type, &counters.by_route_type);
+    let newest = snapshot.newest().max(0);
+    for back in [0, 10, 3600, 80_000] {
+        prop_assert_eq!(ours.observations_since(newest - back), counters.observations_since(newest - back));
+    }
+    prop_assert_eq!(&**snapshot.activity(), &activity);
+    Ok(())
 }
 
 /// Every column of a row and of its observations.
