@@ -172,6 +172,33 @@ fn observations_may_be_in_any_order() {
 }
 
 #[test]
+fn a_large_file_in_no_order_is_loaded_whole() {
+    let place = place();
+    place.transmissions(1..=20_000);
+    // More than is kept in mind of what is elsewhere. 7919 is a prime.
+    place.sql(
+        r#"INSERT INTO observations
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
+             SELECT i, 1 + i * 7919 % 20000, 1 + i / 20000, 'rx', 1.5, -90, NULL, '["AB"]', 1780315200 + i, NULL, NULL
+               FROM n"#,
+    );
+    let all = place.all().snapshot();
+    assert_eq!((all.transmission_count(), all.observation_count()), (20_000, 300_000));
+    assert!(all.transmissions().all(|row| row.observation_count() == 15));
+    let budget = all.memory_use().segments / 4;
+    let store = Store::with_budget(budget);
+    let _follower = start(&place.path, &store, quick());
+    until(&store, "the load", complete);
+    let some = store.snapshot();
+    let used = some.memory_use();
+    assert!(used.segments + used.rows_in_full <= budget && some.floor() > 1, "{used:?}");
+    assert!(some.transmissions().all(|row| row.observation_count() == 15));
+    assert_eq!(some.observation_count(), some.transmission_count() * 15);
+    assert!(rows_of(&some) == from(rows_of(&all), some.floor()));
+    assert!(store.defects().is_empty());
+}
+
+#[test]
 fn ids_may_be_far_apart() {
     let far = 1_000_000_000_000_000;
     let lists: [Vec<i64>; 5] = [

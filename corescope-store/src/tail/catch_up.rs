@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::changes::{self, Changes, Notice};
 use super::marks;
-use super::pack::Strays;
+use super::strays::Strays;
 use crate::memory::{Append, Graph, Node, Nodes, Observers, Store, seconds};
 use crate::read::{self, Columns};
 

@@ -10,10 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use super::catch_up::{Looked, Position};
-use super::chunks;
-use super::load::Loaders;
 use super::opened::{Became, Opened};
-use super::pack::{self, Strays, left_over};
+use super::strays::MOST_STRAYS;
 use super::sweep::Sweep;
 use super::wake::{Wake, Woken};
 use crate::memory::{Loading, Store};
@@ -121,7 +119,15 @@ pub fn follow(path: &Path, store: Store, options: Options) -> std::io::Result<Fo
     let stop = Arc::new(AtomicBool::new(false));
     let mut follower = Follower { wake, stop: Arc::clone(&stop), threads: Vec::new() };
     let packing = (store.clone(), Arc::clone(&stop));
-    let work = Work { path: path.to_owned(), store, options, woken, stop, resumed: Cell::new(false) };
+    let work = Work {
+        path: path.to_owned(),
+        store,
+        options,
+        woken,
+        stop,
+        resumed: Cell::new(false),
+        most_strays: MOST_STRAYS,
+    };
     let builder = |name: &str| std::thread::Builder::new().name(name.into());
     follower.threads.push(builder("store-follow").spawn(move || work.run())?);
     follower.threads.push(builder("store-pack").spawn(move || {
@@ -136,14 +142,17 @@ pub fn follow(path: &Path, store: Store, options: Options) -> std::io::Result<Fo
     Ok(follower)
 }
 
-struct Work {
-    path: PathBuf,
-    store: Store,
-    options: Options,
-    woken: Woken,
-    stop: Arc<AtomicBool>,
+/// What a follower works with.
+pub(super) struct Work {
+    pub(super) path: PathBuf,
+    pub(super) store: Store,
+    pub(super) options: Options,
+    pub(super) woken: Woken,
+    pub(super) stop: Arc<AtomicBool>,
     /// The snapshot file was looked at: a second load reads the database.
-    resumed: Cell<bool>,
+    pub(super) resumed: Cell<bool>,
+    /// Observations that are not where their transmission is, of which a load keeps so many in mind.
+    pub(super) most_strays: usize,
 }
 
 /// A database that was loaded and is followed.
@@ -178,7 +187,7 @@ impl Work {
         }
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 
@@ -320,13 +329,13 @@ impl Work {
     }
 
     /// Packs segments that many rows changed in, when the thread that packs does not keep up.
-    fn pack_changed(&self, store: &Store) {
+    pub(super) fn pack_changed(&self, store: &Store) {
         let changed = || -> usize { store.snapshot().parts.iter().map(|part| part.overlay.rows.len()).sum() };
         while !self.is_stopped() && changed() > MOST_CHANGED && store.compact() {}
     }
 
     /// Looks until there is nothing more.
-    fn catch_up(
+    pub(super) fn catch_up(
         &self,
         (connection, columns): (&Connection, &Columns),
         store: &Store,
@@ -339,126 +348,9 @@ impl Work {
             }
         }
     }
-
-    /// The first load, newest first, while new rows are followed. False when it was interrupted.
-    fn load(
-        &self,
-        connection: &Connection,
-        columns: &Columns,
-        target: &Store,
-        position: &mut Position,
-    ) -> rusqlite::Result<bool> {
-        let plan = chunks::plan(connection)?;
-        (position.transmission, position.observation) = (plan.last_transmission, plan.last_observation);
-        let mut loading = Loading { expected: plan.expected, ..Loading::default() };
-        target.set_loading(loading.clone());
-        let mut loaders = Loaders::start(self.path.clone(), &plan, self.options.load_threads)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let mut version = data_version(connection)?;
-        let mut first = true;
-        let mut stopped_early = false;
-        let mut floor = target.snapshot().floor();
-        while !stopped_early {
-            if self.is_stopped() {
-                return Ok(false);
-            }
-            let chunks = match loaders.next(self.options.poll) {
-                Ok(Some(chunks)) => chunks,
-                Ok(None) => {
-                    let now = data_version(connection)?;
-                    if now != version && !first {
-                        version = now;
-                        let strays = Some(&*loaders.strays);
-                        if position.look(connection, columns, target, strays, unix_now())? == Looked::LoadAnew
-                        {
-                            return Ok(false);
-                        }
-                    }
-                    continue;
-                }
-                Err(error) if !first => {
-                    self.tell_unread(&error, &mut loading);
-                    stopped_early = true;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            if chunks.is_empty() {
-                break;
-            }
-            for chunk in chunks {
-                let newest = target.snapshot().newest().max(chunk.segment.newest());
-                let is_empty = chunk.segment.len() == 0;
-                let is_old = |cutoff: i64| !is_empty && chunk.segment.newest() < cutoff;
-                if !first && cutoff(newest, self.options.retention).is_some_and(is_old) {
-                    stopped_early = true;
-                    break;
-                }
-                let mut now = loading.clone();
-                now.loaded += chunk.segment.len() as u64;
-                let window = cutoff(newest, Some(self.options.first_window)).unwrap_or(i64::MIN);
-                now.usable |= chunk.low == i64::MIN || chunk.segment.oldest() < window;
-                // While this one was waited for, new rows may have driven out what it follows on.
-                if !target.prepend((chunk.low, floor), chunk.segment, &chunk.defects, now.clone()) {
-                    stopped_early = true;
-                    break;
-                }
-                (floor, loading) = (chunk.low, now);
-                // What was told since this was read was not applied to it.
-                if chunk.change < position.change {
-                    (position.change, position.notice) = (chunk.change, None);
-                }
-                first = false;
-            }
-            // Memory reaches as far back as it may: what is older stays in the database.
-            stopped_early |= target.snapshot().floor() != floor;
-        }
-        let (strays, looked_down_to) = (Arc::clone(&loaders.strays), loaders.looked_down_to);
-        drop(loaders);
-        let read_down_to = stopped_early.then_some(looked_down_to);
-        if let Err(error) = self.put_strays((connection, columns), target, &strays, read_down_to) {
-            self.tell_unread(&error, &mut loading);
-        }
-        if self.catch_up((connection, columns), target, position)? == Looked::LoadAnew {
-            return Ok(false);
-        }
-        target.set_loading(Loading { usable: true, complete: true, ..loading });
-        Ok(true)
-    }
-
-    /// Puts in the observations that were not where their transmission was. Of a load that stopped early, those are
-    /// looked for that lie below what it read.
-    fn put_strays(
-        &self,
-        (connection, columns): (&Connection, &Columns),
-        target: &Store,
-        strays: &Strays,
-        read_down_to: Option<i64>,
-    ) -> rusqlite::Result<()> {
-        let floor = target.snapshot().floor();
-        if let Some(below) = read_down_to {
-            strays.extend(left_over(connection, floor, below)?);
-        }
-        for some in strays.take(floor, i64::MAX).chunks(1000) {
-            let mut append = target.begin().as_history();
-            pack::each(connection, columns, some.iter(), |row| match row {
-                Ok(row) => append.observation(&row),
-                Err(defect) => append.skip(defect),
-            })?;
-            append.publish();
-            self.pack_changed(target);
-        }
-        Ok(())
-    }
-
-    /// Some rows cannot be read. Beginning again would meet the same: what is there is more than nothing.
-    fn tell_unread(&self, error: &rusqlite::Error, loading: &mut Loading) {
-        tracing::error!(%error, path = %self.path.display(), "old packets cannot be loaded");
-        loading.error = Some(error.to_string());
-    }
 }
 
-fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "data_version", |row| row.get(0))
 }
 
@@ -469,6 +361,6 @@ pub(super) fn cutoff(newest: i64, window: Option<Duration>) -> Option<i64> {
     Some(newest.min(unix_now()).saturating_sub(window))
 }
 
-fn unix_now() -> i64 {
+pub(super) fn unix_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }

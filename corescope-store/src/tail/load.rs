@@ -12,14 +12,14 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::chunks::{Chunk, Plan};
-use super::pack::{Beyond, Loaded, Strays, load_chunk};
+use super::pack::{Beyond, Loaded, load_chunk};
+use super::strays::Strays;
 
 /// Reads a chunk, on a connection that the thread keeps.
 type Read = dyn Fn(Chunk, &mut Option<Connection>) -> rusqlite::Result<Vec<Loaded>> + Send + Sync;
 
 /// The threads of a load. Dropping it stops them.
 pub(super) struct Loaders {
-    pub(super) strays: Arc<Strays>,
     chunks: Vec<Chunk>,
     /// Chunks that may be read: what is read ahead is bounded.
     work: Option<Sender<(usize, Chunk)>>,
@@ -30,42 +30,55 @@ pub(super) struct Loaders {
     early: BTreeMap<usize, rusqlite::Result<Vec<Loaded>>>,
     next: usize,
     given: usize,
-    /// Observations with ids from here on were looked at.
-    pub(super) looked_down_to: i64,
+    /// What the chunks so far count on.
+    pub(super) noted: Noted,
+}
+
+/// The newest chunks count on each other to note observations that are elsewhere; from the one on that finds more than
+/// there is room for, each looks for its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// Transmissions from here on are of chunks that count on that.
+    pub(super) from: i64,
+    /// Observations with ids up to here were not looked at by those chunks.
+    pub(super) not_up_to: i64,
+    /// There was room for all so far.
+    pub(super) goes_on: bool,
 }
 
 impl Loaders {
     /// Starts `threads` threads on the plan.
-    pub(super) fn start(path: PathBuf, plan: &Plan, threads: usize) -> std::io::Result<Self> {
-        let (strays, stop) = (Arc::<Strays>::default(), Arc::<AtomicBool>::default());
-        let (found, stopped) = (Arc::clone(&strays), Arc::clone(&stop));
+    pub(super) fn start(
+        path: PathBuf,
+        plan: &Plan,
+        threads: usize,
+        strays: Arc<Strays>,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = Arc::clone(&stop);
         let read = move |chunk: Chunk, kept: &mut Option<Connection>| {
             let connection = match kept {
                 Some(connection) => connection,
                 None => kept.insert(super::open(&path)?),
             };
-            let mine = found.take(chunk.low, chunk.high);
-            let loaded = load_chunk(connection, chunk, Beyond::Noted(&found, &mine), &stopped);
+            if strays.is_full() {
+                return load_chunk(connection, chunk, Beyond::Read, &stopped);
+            }
+            let mine = strays.take(chunk.low, chunk.high);
+            let loaded = load_chunk(connection, chunk, Beyond::Noted(&strays, &mine), &stopped);
             if loaded.is_err() {
-                found.extend(mine);
+                strays.extend(mine);
             }
             loaded
         };
-        Self::with(Arc::new(read), strays, stop, plan, threads)
+        Self::with(Arc::new(read), stop, plan, threads)
     }
 
-    fn with(
-        read: Arc<Read>,
-        strays: Arc<Strays>,
-        stop: Arc<AtomicBool>,
-        plan: &Plan,
-        threads: usize,
-    ) -> std::io::Result<Self> {
+    fn with(read: Arc<Read>, stop: Arc<AtomicBool>, plan: &Plan, threads: usize) -> std::io::Result<Self> {
         let threads = threads.clamp(1, plan.chunks.len().max(1));
         let ((work, to_read), (sender, results)) = (channel(), sync_channel(threads + 1));
         let to_read = Arc::new(Mutex::new(to_read));
         let mut loaders = Self {
-            strays,
             chunks: plan.chunks.clone(),
             work: Some(work),
             results: Some(results),
@@ -74,7 +87,11 @@ impl Loaders {
             early: BTreeMap::new(),
             next: 0,
             given: 0,
-            looked_down_to: i64::MAX,
+            noted: Noted {
+                from: plan.last_transmission.saturating_add(1),
+                not_up_to: plan.last_observation,
+                goes_on: true,
+            },
         };
         // One is ready while each thread reads another.
         (0..=threads).for_each(|_| loaders.give());
@@ -93,10 +110,14 @@ impl Loaders {
 
     /// Lets one more chunk be read.
     fn give(&mut self) {
-        if let (Some(work), Some(chunk)) = (&self.work, self.chunks.get(self.given)) {
+        self.send(self.given);
+        self.given += 1;
+    }
+
+    fn send(&self, number: usize) {
+        if let (Some(work), Some(chunk)) = (&self.work, self.chunks.get(number)) {
             // The threads are gone only when this is.
-            let _ = work.send((self.given, *chunk));
-            self.given += 1;
+            let _ = work.send((number, *chunk));
         }
     }
 
@@ -115,8 +136,18 @@ impl Loaders {
             }
         }
         let Some(result) = self.early.remove(&self.next) else { return Ok(None) };
-        let chunk = self.chunks.get(self.next).filter(|_| result.is_ok());
-        self.looked_down_to = chunk.map_or(self.looked_down_to, |chunk| chunk.observations_low);
+        if let (Ok(list), Some(chunk)) = (&result, self.chunks.get(self.next)) {
+            if list.iter().all(|loaded| !loaded.counts_on_notes) {
+                self.noted.goes_on = false;
+            } else if self.noted.goes_on && list.iter().all(|loaded| loaded.counts_on_notes) {
+                (self.noted.from, self.noted.not_up_to) =
+                    (chunk.low, chunk.observations_low.saturating_sub(1));
+            } else {
+                // It was read ahead, and counts on one before it that had no room.
+                self.send(self.next);
+                return Ok(None);
+            }
+        }
         self.next += 1;
         self.give();
         // Copied by the thread that keeps it: what a loader allocates goes when the loader goes, and is not held up by
@@ -189,12 +220,12 @@ mod tests {
     }
 
     fn loaders(read: Arc<Read>, plan: &Plan, threads: usize) -> Loaders {
-        Loaders::with(read, Arc::default(), Arc::default(), plan, threads).expect("threads")
+        Loaders::with(read, Arc::default(), plan, threads).expect("threads")
     }
 
     fn empty(chunk: Chunk) -> Vec<Loaded> {
         let (segment, defects) = (Builder::default().finish(), BTreeMap::new());
-        vec![Loaded { low: chunk.low, segment, defects, change: None }]
+        vec![Loaded { low: chunk.low, segment, defects, change: None, counts_on_notes: true }]
     }
 
     /// Waits for the next chunk, a minute at most.
@@ -219,7 +250,7 @@ mod tests {
             assert_eq!(wait(&mut loaders).expect("a chunk")[0].low, low);
         }
         assert!(wait(&mut loaders).expect_err("the panic").to_string().contains("panicked"));
-        assert_eq!(loaders.looked_down_to, 6);
+        assert_eq!(loaders.noted, Noted { from: 6, not_up_to: 5, goes_on: true });
         assert_eq!(wait(&mut loaders).expect("a chunk")[0].low, 4);
     }
 
@@ -236,6 +267,33 @@ mod tests {
         assert_eq!(wait(&mut loaders).expect("a chunk").len(), 1);
         assert_eq!(wait(&mut loaders).expect("the end").len(), 0);
         assert_eq!(tried.load(Ordering::Acquire), 2);
+    }
+
+    #[test]
+    fn what_was_read_ahead_of_a_chunk_that_had_no_room_is_read_again() {
+        let full = Arc::<AtomicBool>::default();
+        let (is_full, (let_go, held)) = (Arc::clone(&full), channel::<()>());
+        let held = Mutex::new(held);
+        let read = move |chunk: Chunk, _: &mut Option<Connection>| {
+            let was_full = is_full.load(Ordering::Acquire);
+            if chunk.low == 8 && !was_full {
+                let _ = held.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                is_full.store(true, Ordering::Release);
+            }
+            let counts_on_notes = !was_full && chunk.low != 8;
+            Ok(empty(chunk).into_iter().map(|l| Loaded { counts_on_notes, ..l }).collect())
+        };
+        let mut loaders = loaders(Arc::new(read), &plan(10), 2);
+        assert_eq!(wait(&mut loaders).expect("a chunk")[0].low, 9);
+        while loaders.early.len() < 2 {
+            assert!(loaders.next(Duration::from_millis(1)).expect("no error").is_none());
+        }
+        let_go.send(()).expect("a reader");
+        for low in (0..9).rev() {
+            let chunk = wait(&mut loaders).expect("a chunk").remove(0);
+            assert_eq!((chunk.low, chunk.counts_on_notes), (low, false));
+        }
+        assert_eq!(loaders.noted, Noted { from: 9, not_up_to: 8, goes_on: false });
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod catch_up;
 mod changes;
 mod chunks;
+mod fill;
 mod follow;
 mod load;
 mod marks;
 mod opened;
 mod pack;
 mod resume;
+mod strays;
 mod sweep;
 mod wake;
 mod whole;

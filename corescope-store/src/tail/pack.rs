@@ -1,14 +1,14 @@
 //! Reading a chunk of the database into a segment, with its observations wherever they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::catch_up::newest_change;
 use super::chunks::{Chunk, first_observation};
+use super::strays::{Strays, each};
 use crate::memory::segment::{Builder, Segment};
 use crate::memory::{Defect, ObservationRow, is_damaged_payload};
 use crate::read::{self, Columns};
@@ -22,34 +22,8 @@ pub(super) struct Loaded {
     pub(super) defects: BTreeMap<Defect, u64>,
     /// Newest `seq` of `cs_changes` when it was read.
     pub(super) change: Option<i64>,
-}
-
-/// Observations that turned up where their transmission was not: its id and theirs. They are read again when the
-/// transmission is there, so that nothing old is put in.
-#[derive(Debug, Default)]
-pub(super) struct Strays {
-    set: Mutex<BTreeSet<(i64, i64)>>,
-}
-
-impl Strays {
-    /// Notes an observation.
-    pub(super) fn push(&self, transmission: i64, observation: i64) {
-        self.set.lock().unwrap_or_else(PoisonError::into_inner).insert((transmission, observation));
-    }
-
-    pub(super) fn extend(&self, some: impl IntoIterator<Item = (i64, i64)>) {
-        self.set.lock().unwrap_or_else(PoisonError::into_inner).extend(some);
-    }
-
-    /// Takes those of a range of transmissions.
-    pub(super) fn take(&self, low: i64, high: i64) -> Vec<(i64, i64)> {
-        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = set.split_off(&(low, i64::MIN));
-        if let Some(above) = high.checked_add(1) {
-            set.append(&mut taken.split_off(&(above, i64::MIN)));
-        }
-        taken.into_iter().collect()
-    }
+    /// It counts on others to note its observations that they find; what it found of theirs is noted.
+    pub(super) counts_on_notes: bool,
 }
 
 /// What becomes of a chunk's observations outside its range of them.
@@ -57,7 +31,8 @@ impl Strays {
 pub(super) enum Beyond<'s> {
     /// They are looked for: the chunk is whole.
     Read,
-    /// Observations of other transmissions are noted for whoever reads those, and some noted earlier belong here.
+    /// Observations of other transmissions are noted for whoever reads those, and some noted earlier belong here. When
+    /// there are too many to be noted, those of the chunk are looked for.
     Noted(&'s Strays, &'s [(i64, i64)]),
     /// No observations are read at all.
     Ignored,
@@ -78,16 +53,28 @@ pub(super) fn load_chunk(
         Packing { chunk, stop, builder: Builder::default(), defects: BTreeMap::new(), last: None };
     let first = packing.transmissions(connection, &columns)?;
     let mut others = Vec::new();
+    let mut counts_on_notes = false;
     match beyond {
         Beyond::Ignored => {}
         Beyond::Read => {
             packing.observations(connection, &columns, |_| ())?;
             packing.outliers(connection, &columns)?;
         }
-        Beyond::Noted(_, earlier) => {
-            packing.observations(connection, &columns, |other| others.push(other))?;
-            let is_mine = |(of, _): &&(i64, i64)| (chunk.low..=chunk.high).contains(of);
-            each(connection, &columns, earlier.iter().filter(is_mine), |row| packing.observation(row))?;
+        Beyond::Noted(strays, earlier) => {
+            let room = strays.room();
+            packing.observations(connection, &columns, |other| {
+                if others.len() <= room {
+                    others.push(other);
+                }
+            })?;
+            counts_on_notes = others.len() <= room;
+            if counts_on_notes {
+                let is_mine = |(of, _): &&(i64, i64)| (chunk.low..=chunk.high).contains(of);
+                each(connection, &columns, earlier.iter().filter(is_mine), |row| packing.observation(row))?;
+            } else {
+                strays.fill();
+                packing.outliers(connection, &columns)?;
+            }
         }
     }
     drop(transaction);
@@ -102,43 +89,13 @@ pub(super) fn load_chunk(
         all.extend(load_chunk(connection, lower, beyond, stop)?);
         return Ok(all);
     }
-    if let Beyond::Noted(strays, _) = beyond {
+    if let Beyond::Noted(strays, _) = beyond
+        && counts_on_notes
+    {
         strays.extend(others);
     }
-    Ok(vec![Loaded { low: chunk.low, segment: packing.builder.finish(), defects: packing.defects, change }])
-}
-
-/// Observations, by transmission and own id, of transmissions from this one on that have ids below those of all chunks
-/// that were read.
-pub(super) fn left_over(connection: &Connection, from: i64, below: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT transmission_id, id FROM observations WHERE transmission_id >= ?1 AND +id < ?2",
-    )?;
-    let mut rows = statement.query([from, below])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let ValueRef::Integer(of) = row.get_ref(0)? {
-            found.push((of, row.get(1)?));
-        }
-    }
-    Ok(found)
-}
-
-/// Reads observations that were noted, those that are still there.
-pub(super) fn each<'i>(
-    connection: &Connection,
-    columns: &Columns,
-    noted: impl Iterator<Item = &'i (i64, i64)>,
-    mut take: impl FnMut(Result<ObservationRow<'_>, Defect>),
-) -> rusqlite::Result<()> {
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {} FROM observations WHERE id = ?1", columns.observations))?;
-    for (_, id) in noted {
-        if let Some(row) = statement.query([id])?.next()? {
-            take(read::observation(row));
-        }
-    }
-    Ok(())
+    let Packing { builder, defects, .. } = packing;
+    Ok(vec![Loaded { low: chunk.low, segment: builder.finish(), defects, change, counts_on_notes }])
 }
 
 /// A chunk on its way into a segment.
@@ -288,7 +245,7 @@ mod tests {
              DELETE FROM transmissions WHERE id = -20000;",
         );
         let chunk = Chunk { low: i64::MIN, high: 34_999, observations_low: 0, observations_high: 80_000 };
-        let strays = Strays::default();
+        let strays = Strays::with_room(100_000);
         for (beyond, count) in [(Beyond::Read, 70_002), (Beyond::Noted(&strays, &[(30_001, -7)]), 70_002)] {
             let loaded =
                 load_chunk(&connection, chunk, beyond, &AtomicBool::new(false)).expect("two segments");
@@ -307,7 +264,32 @@ mod tests {
             );
         }
         assert_eq!(strays.take(i64::MIN, i64::MAX), [(50_000, 70_003)]);
-        assert_eq!(left_over(&connection, 30_000, 1).expect("an answer"), [(30_001, -7)]);
+    }
+
+    #[test]
+    fn a_chunk_that_finds_more_than_there_is_room_for_notes_nothing_and_looks_for_its_own() {
+        // Of six transmissions, which come in turns.
+        let connection = database(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+               INSERT INTO observations SELECT i, 1 + i % 6, 1, printf('[\"%02X\"]', i), 1767225600 FROM n;
+             INSERT INTO transmissions SELECT DISTINCT transmission_id, '15', printf('%016x', transmission_id),
+               '2026-01-01T00:00:00Z' FROM observations;
+             UPDATE observations SET timestamp = 'never' WHERE id = 5;",
+        );
+        let chunk = Chunk { low: 5, high: 6, observations_low: 31, observations_high: 60 };
+        // Twenty others are there, and ten of its own elsewhere.
+        for (room, counts_on_notes, noted, packed) in
+            [(20, true, 20, 10), (19, false, 0, 19), (0, false, 0, 19)]
+        {
+            let strays = Strays::with_room(room);
+            let loaded = load_chunk(&connection, chunk, Beyond::Noted(&strays, &[]), &AtomicBool::new(false))
+                .expect("a segment");
+            assert_eq!(loaded.len(), 1);
+            assert_eq!((loaded[0].counts_on_notes, strays.is_full()), (counts_on_notes, !counts_on_notes));
+            assert_eq!(loaded[0].segment.observation_count(), packed, "room for {room}");
+            assert_eq!(loaded[0].defects.values().sum::<u64>(), u64::from(!counts_on_notes));
+            assert_eq!(strays.take(i64::MIN, i64::MAX).len(), noted);
+        }
     }
 
     #[test]
@@ -324,15 +306,5 @@ mod tests {
             "{outliers}"
         );
         assert!(outliers.contains("USING INTEGER PRIMARY KEY (rowid=?)"), "{outliers}");
-    }
-
-    #[test]
-    fn strays_of_a_range_are_taken_once() {
-        let strays = Strays::default();
-        strays.extend([(i64::MIN, 1), (3, 5), (3, 4), (4, 2), (i64::MAX, 9)]);
-        strays.push(3, 4);
-        assert_eq!(strays.take(3, 3), [(3, 4), (3, 5)]);
-        assert_eq!(strays.take(0, i64::MAX), [(4, 2), (i64::MAX, 9)]);
-        assert_eq!(strays.take(i64::MIN, i64::MAX), [(i64::MIN, 1)]);
     }
 }
