@@ -11,7 +11,7 @@ use corescope_core::filter;
 use corescope_store::lookup::Reader;
 use corescope_store::memory::{Defect, Expression, Order, Query, Store, Transmission};
 use corescope_store::tail::{self, Options, Whole};
-use followed::{complete, create, fresh, insert, loaded, place, quick, start, until};
+use followed::{PATIENCE, complete, create, fresh, insert, loaded, place, quick, start, until};
 
 #[test]
 fn everything_is_loaded_and_new_rows_follow() {
@@ -34,7 +34,7 @@ fn everything_is_loaded_and_new_rows_follow() {
     insert(&db, 9000, 9010, 2);
     follower.wake().wake();
     until(&store, "new rows", |s| s.transmission_count() == 9009);
-    let told = subscription.recv_timeout(Duration::from_mins(1)).expect("an append");
+    let told = subscription.recv_timeout(PATIENCE).expect("an append");
     assert_eq!(told.transmissions.first(), Some(&9000));
     assert!(told.snapshot.by_id(9000).is_some());
     assert_eq!(subscription.take_lost(), 0);
@@ -141,7 +141,7 @@ fn a_replaced_file_is_loaded_anew_and_the_old_one_shown_meanwhile() {
         if count == 100 {
             break;
         }
-        assert!(begin.elapsed() < Duration::from_mins(1));
+        assert!(begin.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(store.snapshot().by_hash("new0000000000000005").is_some());

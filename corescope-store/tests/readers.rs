@@ -154,7 +154,7 @@ fn stores_may_replace_each_other() {
         });
     }
     for _ in 0..2 {
-        let count = done.recv_timeout(std::time::Duration::from_mins(1)).expect("they wait for each other");
+        let count = done.recv_timeout(std::time::Duration::from_mins(5)).expect("they wait for each other");
         assert_eq!(count, GROUP as u64);
     }
 }

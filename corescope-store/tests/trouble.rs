@@ -9,21 +9,12 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::read_all;
 use corescope_store::memory::{Aggregate, Published, Snapshot, Store, Transmission};
-use followed::{complete, create, fresh, insert, loaded, place};
+use followed::{complete, create, fresh, insert, loaded, place, until};
 use rusqlite::Connection;
-
-/// Waits until a snapshot is as wanted. Some of what is waited for takes half a minute by itself: five at most.
-fn until(store: &Store, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
-    let begin = Instant::now();
-    while !wanted(&store.snapshot()) {
-        assert!(begin.elapsed() < Duration::from_mins(5), "never: {what}; {:?}", store.snapshot().loading());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 fn error(snapshot: &Snapshot) -> Option<&str> {
     snapshot.loading().error.as_deref()

@@ -88,13 +88,13 @@ impl Server {
         let address =
             address.unwrap_or_else(|| panic!("no address in {line:?}")).trim_end_matches('/').to_owned();
         let server = Self { child, address, _folder: folder };
-        for _ in 0..600 {
+        for _ in 0..3000 {
             if server.get("/api/healthz").status == 200 {
                 return server;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("the server did not become ready within 60 s");
+        panic!("the server did not become ready within five minutes");
     }
 
     /// GET without a key.

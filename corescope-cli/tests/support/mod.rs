@@ -18,8 +18,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long anything may take before a test gives up: machines are busy.
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Waits for something to become true; panics with what was awaited.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {

@@ -117,7 +117,7 @@ impl<I: Iterator<Item = Heard>> Work<I> {
 pub fn connect(port: u16, client_id: &str) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
     let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60];
     body.extend(text(client_id));
     let mut packet = vec![0x10];

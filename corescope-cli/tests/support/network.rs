@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::time::Duration;
 
 /// A port that nobody listens on now.
 pub fn free_port() -> u16 {
@@ -16,7 +15,7 @@ pub fn listens(port: u16) -> bool {
 /// Status and body of a request; none when nobody answers.
 pub fn request(method: &str, port: u16, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    stream.set_read_timeout(Some(super::PATIENCE)).ok()?;
     let length = body.len();
     write!(
         stream,

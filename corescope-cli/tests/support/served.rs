@@ -65,7 +65,7 @@ impl Served {
         stream.unwrap()
     }
 
-    /// A live socket; nothing that is awaited of it is waited for longer than a minute.
+    /// A live socket; nothing that is awaited of it is waited for without end.
     pub fn socket(&self, path: &str) -> WebSocket<TcpStream> {
         let stream = self.connect();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -82,11 +82,14 @@ pub fn loaded(path: &Path) -> (Store, Follower) {
     (store, follower)
 }
 
-/// Waits until a snapshot is as wanted: a minute at most, because machines are busy.
+/// How long anything may take before a test gives up: machines are busy.
+pub const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Waits until a snapshot is as wanted.
 pub fn until(store: &Store, what: &str, wanted: impl Fn(&Snapshot) -> bool) {
     let begin = Instant::now();
     while !wanted(&store.snapshot()) {
-        assert!(begin.elapsed() < Duration::from_mins(1), "never: {what}; {:?}", store.snapshot().loading());
+        assert!(begin.elapsed() < PATIENCE, "never: {what}; {:?}", store.snapshot().loading());
         std::thread::sleep(Duration::from_millis(2));
     }
 }
