@@ -270,7 +270,7 @@ fn nothing_is_left_in_memory_of_a_database_that_was_emptied() {
         let (counters, activity) = corescope_store::memory::recount(&s);
         assert_eq!((&**s.counters(), &**s.activity()), (&counters, &activity));
         assert_eq!((counters.transmissions, rows.load().downcast_ref()), (0, Some(&0_u64)));
-        assert_eq!(s.evicted(), corescope_store::memory::Evicted::default());
+        assert_eq!(s.evicted().transmissions, 498 - held, "what was counted stays");
         // It begins anew.
         insert(&db, 1, 11, 1);
         until(&store, "new rows", |s| (s.transmission_count(), s.observation_count()) == (10, 10));
