@@ -428,3 +428,25 @@ fn what_cannot_be_read_is_told_and_the_rest_is_answered() {
         wait_for("the file to be read again", || network::get(port, route).unwrap().0 != 503);
     }
 }
+
+#[test]
+fn the_health_of_nodes_is_known_before_somebody_asks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("made.db");
+    database(&path);
+    let folder = dir.path().join("part");
+    let (_process, port) = serve(&path, &folder, SMALL);
+    let (here, away) = (folder.join("meshcore.db"), folder.join("away.db"));
+    // Asked while the file is away only: what is not known then is not found out by asking.
+    let asked = |key: &str| {
+        std::fs::rename(&here, &away).unwrap();
+        let (status, _) = network::get(port, &format!("/api/nodes/{key}/health")).unwrap();
+        std::fs::rename(&away, &here).unwrap();
+        status
+    };
+    let invented = "12".repeat(32);
+    wait_for("the health of nodes", || {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        asked(&invented) == 404
+    });
+}

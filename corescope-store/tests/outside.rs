@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{BEGIN, rfc3339};
 use corescope_store::lookup::Reader;
-use corescope_store::memory::{Heard, Snapshot, Store, Want};
+use corescope_store::memory::{Heard, Query, Snapshot, Store, Want};
 use corescope_store::tail::{self, Follower, Options, Whole, WholeError};
 use rusqlite::{Connection, params};
 
@@ -179,4 +179,28 @@ fn a_file_that_names_neither_senders_nor_channels_nor_observers_is_answered_from
     assert!(outside.whole.older_channels(&now, Some(&[1])).expect("no channels").is_empty());
     let receptions = outside.whole.older_receptions(&now, BEGIN + 9).expect("receptions");
     assert_eq!(receptions.into_iter().collect::<Vec<_>>(), [(None, 2)]);
+}
+
+#[test]
+fn nothing_is_read_on_for_a_program_that_ends() {
+    let outside = outside(2000);
+    let now = outside.now();
+    let query = Query { observers: Some(vec!["AA11".to_owned()]), ..Query::default() };
+    assert_eq!(outside.whole.query(&now, &query, None).expect("a look").total, 2000);
+    let mut seen = 0;
+    let told = outside.whole.older(&now, &mut |_| {
+        seen += 1;
+        if seen == 10 {
+            outside.whole.stop();
+        }
+    });
+    assert!(told.is_err_and(|error| error.is_passing()));
+    assert_eq!(seen, 10);
+    assert!(outside.heard(&now, RELAY).is_err());
+    assert!(outside.whole.older_messages(&now, "#deep", None, 5).is_err());
+    assert!(outside.whole.older_channels(&now, None).is_err());
+    for query in [query, Query::default()] {
+        assert!(outside.whole.query(&now, &query, None).is_err(), "{query:?}");
+    }
+    assert!(outside.whole.by_id(&now, 5).is_ok_and(|row| row.is_some()), "a single row takes no time");
 }

@@ -38,10 +38,13 @@ pub enum LookupError {
 }
 
 impl LookupError {
-    /// Whether the same may be answered later: the file is away, locked, asked too much, or its disk does not answer.
+    /// Whether the same may be answered later: the file is away, locked, asked too much, its disk does not answer, or the
+    /// question was given up.
     pub fn is_passing(&self) -> bool {
-        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, SystemIoFailure};
-        let passing = [CannotOpen, DatabaseBusy, DatabaseLocked, SystemIoFailure];
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, OperationInterrupted, SystemIoFailure,
+        };
+        let passing = [CannotOpen, DatabaseBusy, DatabaseLocked, OperationInterrupted, SystemIoFailure];
         match self {
             Self::Open { .. } | Self::Busy => true,
             Self::Statement(error) => error.sqlite_error_code().is_some_and(|code| passing.contains(&code)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corescope_core::config::Paths;
 use corescope_store::lookup::{self, LookupError, Reader};
@@ -12,6 +12,7 @@ use super::aged::Aged;
 use super::audio_lab;
 use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
+use super::nodes::health;
 use super::system::ingestor::StatsFile;
 use super::system::process::Sampler;
 use crate::{ApiError, App, AppState};
@@ -21,6 +22,10 @@ const OLD_STATS: &str = "/tmp/corescope-ingestor-stats.json";
 
 /// Pause between two looks at the adverts.
 const ADVERTS: Duration = Duration::from_secs(1);
+
+/// What fails is tried again with this share of all time.
+const SHARE: u32 = 20;
+const DAY: i64 = 86_400;
 
 /// Made once per server.
 #[derive(Debug)]
@@ -69,7 +74,7 @@ impl Rest {
 
     /// What runs beside the requests, until the future is dropped.
     pub(crate) async fn run(app: &AppState) {
-        tokio::join!(app.rest.sampler.run(), known::keep_fresh(app), keep_adverts(app));
+        tokio::join!(app.rest.sampler.run(), known::keep_fresh(app), keep_adverts(app), warm_health(app));
     }
 }
 
@@ -90,6 +95,29 @@ async fn keep_adverts(app: &AppState) {
             return;
         }
         tokio::time::sleep(ADVERTS).await;
+    }
+}
+
+/// Sums up what was heard of nodes outside memory, after the load and when a day begins, so that nobody who asks for their
+/// health waits for that. What changes there later is summed up anew when somebody asks.
+async fn warm_health(app: &AppState) {
+    let mut done = None;
+    loop {
+        tokio::time::sleep(ADVERTS).await;
+        let moment = app.moment();
+        let today = moment.now.div_euclid(DAY);
+        if !moment.data.lacks_rows() || done == Some(today) {
+            continue;
+        }
+        let (app, begun) = (app.clone(), Instant::now());
+        match tokio::task::spawn_blocking(move || health::warm(&app, &moment)).await {
+            Ok(Ok(())) => done = Some(today),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the health of nodes could not be summed up");
+                tokio::time::sleep(begun.elapsed().saturating_mul(SHARE)).await;
+            }
+            Err(_) => return,
+        }
     }
 }
 

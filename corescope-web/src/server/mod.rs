@@ -77,6 +77,8 @@ pub async fn serve(state: AppState, router: Router, listener: TcpListener) -> Re
     if tokio::time::timeout(state.options.drain, all).await.is_err() {
         tracing::warn!(open = tracker.len(), "stopped with requests still in progress");
     }
+    // Nobody waits for these answers any more, and the process would end after them only.
+    state.rest.whole.stop();
     Ok(())
 }
 

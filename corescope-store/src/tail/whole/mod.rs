@@ -11,9 +11,10 @@ mod remembered;
 mod scan;
 mod turn;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
 use self::known::Known;
 pub use self::older::{ChannelTally, Messages};
@@ -90,12 +91,25 @@ pub struct Whole {
     kept: older::Kept,
     /// Held while everything is read: one at a time.
     turn: Turn,
+    stopped: AtomicBool,
 }
 
 impl Whole {
     /// For the database that this reader reads.
     pub fn new(reader: Arc<Reader>) -> Self {
-        Self { reader, known: Mutex::default(), kept: older::Kept::default(), turn: Turn::default() }
+        Self {
+            reader,
+            known: Mutex::default(),
+            kept: older::Kept::default(),
+            turn: Turn::default(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Ends what is being read of many rows outside memory, and lets nothing of the kind begin: a program that ends need
+    /// not wait for it. Such questions are answered [`WholeError::Database`] from then on.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
     /// Answers a query; with a judge, only rows that it lets pass count.
@@ -141,7 +155,9 @@ impl Whole {
             self.heard_again(snapshot, found, found.lowest(), false)?;
         }
         if by_columns && let Some(total) = total(self) {
-            return Ok(self.reader.ask(|connection| found.page_below(connection, snapshot, total))?);
+            return Ok(self
+                .reader
+                .ask(|connection| found.page_below(connection, snapshot, total, &self.stopped))?);
         }
         let _turn = self.turn.take()?;
         // Whoever had the turn before may have found out.
@@ -150,17 +166,21 @@ impl Whole {
         }
         let counted = match total(self).filter(|_| by_columns) {
             Some(total) => Some(total),
-            None if by_columns => Some(self.reader.ask(|c| scan::count_below(c, snapshot, query))?),
+            None if by_columns => {
+                Some(self.reader.ask(|c| scan::count_below(c, snapshot, query, &self.stopped))?)
+            }
             None => None,
         };
         if let Some(total) = counted {
             if let Some(key) = key {
                 self.known().note_total(snapshot, key, total);
             }
-            return Ok(self.reader.ask(|connection| found.page_below(connection, snapshot, total))?);
+            return Ok(self
+                .reader
+                .ask(|connection| found.page_below(connection, snapshot, total, &self.stopped))?);
         }
         let before = found.total;
-        let newest = self.reader.ask(|connection| found.scan_below(connection, snapshot))?;
+        let newest = self.reader.ask(|connection| found.scan_below(connection, snapshot, &self.stopped))?;
         let mut known = self.known();
         known.note_newest(snapshot, newest);
         if let Some(key) = key {
@@ -258,4 +278,12 @@ impl Whole {
             None => Ok(self.reader.ask(ask)?.map(Arc::new)),
         }
     }
+}
+
+/// An error when there is no more need to go on.
+fn go_on(stopped: &AtomicBool) -> rusqlite::Result<()> {
+    if stopped.load(Ordering::Relaxed) {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None));
+    }
+    Ok(())
 }

@@ -7,11 +7,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
-use super::{Remembered, Whole, WholeError};
+use super::{Remembered, Whole, WholeError, go_on};
 use crate::lookup::LookupError;
 use crate::memory::{Heard, OwnedTransmission, Snapshot, Transmission, Want};
 use crate::read::{self, Below};
@@ -112,17 +114,24 @@ impl Whole {
         self.kept.channels.get(moment, heard_by.map(<[i64]>::to_vec), |from, known| {
             let mut channels = known.cloned().unwrap_or_default();
             let look = |c: &Connection| {
-                each_heard(c, Below::Type(GROUP_TEXT), from..moment.floor(), heard_by, &mut |row| {
-                    let Some(name) = row.channel_hash().filter(|name| !name.is_empty()) else {
-                        return Ok(());
-                    };
-                    let newest = (row.first_seen_unix(), row.id());
-                    let tally = ChannelTally { messages: 0, newest };
-                    let tally = channels.entry(name.to_owned()).or_insert(tally);
-                    tally.messages += 1;
-                    tally.newest = tally.newest.max(newest);
-                    Ok(())
-                })
+                each_heard(
+                    c,
+                    &self.stopped,
+                    Below::Type(GROUP_TEXT),
+                    from..moment.floor(),
+                    heard_by,
+                    &mut |row| {
+                        let Some(name) = row.channel_hash().filter(|name| !name.is_empty()) else {
+                            return Ok(());
+                        };
+                        let newest = (row.first_seen_unix(), row.id());
+                        let tally = ChannelTally { messages: 0, newest };
+                        let tally = channels.entry(name.to_owned()).or_insert(tally);
+                        tally.messages += 1;
+                        tally.newest = tally.newest.max(newest);
+                        Ok(())
+                    },
+                )
             };
             self.reader.ask(look)?;
             Ok(channels)
@@ -170,16 +179,23 @@ impl Whole {
         let Messages { mut total, newest } = known.cloned().unwrap_or_default();
         let mut best: BinaryHeap<Reverse<(i64, i64)>> = newest.into_iter().map(Reverse).collect();
         self.reader.ask(|c| {
-            each_heard(c, Below::Channel(channel), from..moment.floor(), heard_by, &mut |row| {
-                total += 1;
-                if let Some(at) = read::newest_reception(c, row.id())? {
-                    best.push(Reverse((at, row.id())));
-                    if best.len() > most {
-                        best.pop();
+            each_heard(
+                c,
+                &self.stopped,
+                Below::Channel(channel),
+                from..moment.floor(),
+                heard_by,
+                &mut |row| {
+                    total += 1;
+                    if let Some(at) = read::newest_reception(c, row.id())? {
+                        best.push(Reverse((at, row.id())));
+                        if best.len() > most {
+                            best.pop();
+                        }
                     }
-                }
-                Ok(())
-            })
+                    Ok(())
+                },
+            )
         })?;
         // Of reversed places: the newest first.
         let newest = best.into_sorted_vec().into_iter().map(|Reverse(place)| place).collect();
@@ -267,11 +283,23 @@ impl Whole {
         with_observations: bool,
         visit: &mut dyn FnMut(&Transmission<'_>),
     ) -> Result<(), LookupError> {
+        self.each_row(which, from..floor, with_observations, &mut |row| visit(&Transmission::from(&row)))
+    }
+
+    /// Shows transmissions below the floor, unless that is to end.
+    fn each_row(
+        &self,
+        which: Below<'_>,
+        ids: Range<i64>,
+        with_observations: bool,
+        visit: &mut dyn FnMut(OwnedTransmission),
+    ) -> Result<(), LookupError> {
         self.reader.ask(|c| {
-            read::each_below(c, which, from..floor, with_observations, &mut |row| {
-                visit(&Transmission::from(&row));
-                true
-            })
+            read::each_below(c, which, ids, with_observations, &mut |row| {
+                visit(row);
+                go_on(&self.stopped).is_ok()
+            })?;
+            go_on(&self.stopped)
         })
     }
 
@@ -337,14 +365,11 @@ impl Whole {
             let both = sums.values_mut().zip(&found).filter(|(_, found)| found.transmissions > 0);
             both.for_each(|(sum, found)| sum.add(found, want.ids));
         };
-        self.reader.ask(|c| {
-            read::each_below(c, Below::All, from..moment.floor(), true, &mut |row| {
-                rows.push(Arc::new(row));
-                if rows.len() >= AT_ONCE {
-                    add(&mut rows);
-                }
-                true
-            })
+        self.each_row(Below::All, from..moment.floor(), true, &mut |row| {
+            rows.push(Arc::new(row));
+            if rows.len() >= AT_ONCE {
+                add(&mut rows);
+            }
         })?;
         add(&mut rows);
         Ok(sums)
@@ -362,8 +387,9 @@ const MOST_IDS: usize = 20;
 /// Shows transmissions without observations that one of these observers heard; all without observers.
 fn each_heard(
     connection: &Connection,
+    stopped: &AtomicBool,
     which: Below<'_>,
-    ids: std::ops::Range<i64>,
+    ids: Range<i64>,
     heard_by: Option<&[i64]>,
     visit: &mut dyn FnMut(&Transmission<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
@@ -374,7 +400,7 @@ fn each_heard(
     read::each_below(connection, which, ids, false, &mut |row| {
         let row = Transmission::from(&row);
         let heard = heard_by.map_or(Ok(true), |rowids| read::is_heard_by(connection, row.id(), rowids));
-        failed = heard.and_then(|heard| if heard { visit(&row) } else { Ok(()) });
+        failed = heard.and_then(|heard| if heard { visit(&row) } else { Ok(()) }).and(go_on(stopped));
         failed.is_ok()
     })?;
     failed

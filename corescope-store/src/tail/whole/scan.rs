@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Answer, Judge};
+use super::{Answer, Judge, go_on};
 use crate::memory::{Cursor, Order, OwnedTransmission, Query, Snapshot, Transmission};
 use crate::read;
 use crate::tail::chunks::{self, Chunk};
@@ -88,6 +88,7 @@ impl<'q> Found<'q> {
         connection: &Connection,
         snapshot: &Snapshot,
         total: u64,
+        stopped: &AtomicBool,
     ) -> rusqlite::Result<()> {
         self.total += total;
         let full = self.wanted.saturating_sub(1);
@@ -116,7 +117,7 @@ impl<'q> Found<'q> {
             } else {
                 (low, end_of(connection, low, high, PAGE_ROWS)?)
             };
-            for moment in without_observations(connection, snapshot, from, to)? {
+            for moment in without_observations(connection, snapshot, from, to, stopped)? {
                 let page = moment.query(&self.part);
                 below += page.rows.len();
                 self.rows.extend(page.rows.iter().map(|row| (row.latest(), row.id())));
@@ -134,12 +135,14 @@ impl<'q> Found<'q> {
         &mut self,
         connection: &Connection,
         snapshot: &Snapshot,
+        stopped: &AtomicBool,
     ) -> rusqlite::Result<i64> {
         let plan = chunks::plan_below(connection, snapshot.floor())?;
-        let go_on = AtomicBool::new(false);
         let mut newest = i64::MIN;
         for chunk in plan.chunks {
-            for loaded in load_chunk(connection, chunk, Beyond::Read, &go_on)? {
+            let loaded = load_chunk(connection, chunk, Beyond::Read, stopped)?;
+            go_on(stopped)?;
+            for loaded in loaded {
                 let moment = snapshot.with_only(loaded.low, loaded.segment);
                 // What was noted need not be the newest: a change of columns tells the first reception.
                 let late = &snapshot.outside.late;
@@ -184,6 +187,7 @@ pub(super) fn count_below(
     connection: &Connection,
     snapshot: &Snapshot,
     query: &Query,
+    stopped: &AtomicBool,
 ) -> rusqlite::Result<u64> {
     let counting = Query { offset: 0, limit: 0, after: None, ..query.clone() };
     let Some((low, mut high)) = ends(connection, snapshot)? else { return Ok(0) };
@@ -191,7 +195,7 @@ pub(super) fn count_below(
     let mut total = 0;
     while low <= high {
         let from = begin_of(connection, low, high, COUNT_ROWS)?;
-        for moment in without_observations(connection, snapshot, from, high)? {
+        for moment in without_observations(connection, snapshot, from, high, stopped)? {
             total += moment.query(&counting).total;
         }
         let Some(next) = from.checked_sub(1) else { break };
@@ -230,8 +234,10 @@ fn without_observations(
     snapshot: &Snapshot,
     low: i64,
     high: i64,
+    stopped: &AtomicBool,
 ) -> rusqlite::Result<Vec<Snapshot>> {
     let chunk = Chunk { low, high, observations_low: 1, observations_high: 0 };
-    let loaded = load_chunk(connection, chunk, Beyond::Ignored, &AtomicBool::new(false))?;
+    let loaded = load_chunk(connection, chunk, Beyond::Ignored, stopped)?;
+    go_on(stopped)?;
     Ok(loaded.into_iter().map(|l| snapshot.with_only(l.low, l.segment)).collect())
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use corescope_store::memory::{Heard, Node, Query, Transmission, Want};
+use corescope_store::tail::WholeError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -166,6 +167,12 @@ fn health_of(app: &App, moment: &Moment, key: &str) -> Result<Response, ApiError
     let observers = observers(&heard, moment, true);
     let recent_packets = rows.iter().map(|row| view.packet(*row, false)).collect();
     Ok(json::response(&NodeHealth { node, stats, observers, recent_packets }))
+}
+
+/// Finds out what both routes need to know of rows outside memory.
+pub(crate) fn warm(app: &App, moment: &Moment) -> Result<(), WholeError> {
+    let any = moment.data.nodes().iter().next().map(|node| node.public_key.as_str());
+    app.rest.whole.heard_of(&moment.data, any.as_slice(), want(moment, true)).map(drop)
 }
 
 /// Health of many nodes, last seen first.
