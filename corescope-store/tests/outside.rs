@@ -163,6 +163,8 @@ fn messages_far_back_are_read_once_for_all_pages() {
 #[test]
 fn a_file_that_names_neither_senders_nor_channels_nor_observers_is_answered_from() {
     let outside = outside(10);
+    // Of before: what follows the file loads it anew.
+    let now = outside.now();
     outside
         .db
         .execute_batch(
@@ -172,7 +174,6 @@ fn a_file_that_names_neither_senders_nor_channels_nor_observers_is_answered_from
              ALTER TABLE observations DROP COLUMN observer_idx;",
         )
         .expect("an older file");
-    let now = outside.now();
     assert!(outside.whole.older_of_sender(&now, RELAY, 5).expect("no rows").is_empty());
     assert_eq!(outside.whole.older_messages(&now, "#deep", None, 5).expect("no rows").total, 0);
     assert!(outside.whole.older_channels(&now, None).expect("no channels").is_empty());
