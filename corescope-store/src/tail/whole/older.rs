@@ -26,7 +26,7 @@ const AT_ONCE: usize = 1024;
 const MOST_STRANGERS: usize = 4096;
 /// The newest messages that are kept of each channel.
 const NEWEST_MESSAGES: usize = 4096;
-/// The same of the one channel that was last asked for older ones: 16 MiB.
+/// The same of two channels that were asked for older ones: 16 MiB each.
 const MOST_MESSAGES: usize = 1 << 20;
 
 /// Findings that are kept.
@@ -36,7 +36,7 @@ pub(super) struct Kept {
     newest: Remembered<(), Option<i64>>,
     channels: Remembered<Option<Vec<i64>>, BTreeMap<String, ChannelTally>>,
     messages: Remembered<(String, Option<Vec<i64>>), Messages>,
-    /// The messages of one channel, far back.
+    /// The messages of few channels, far back.
     deep: Remembered<(String, Option<Vec<i64>>), Messages>,
     /// Of all nodes on record, and of keys that are none.
     heard: Remembered<Want, HashMap<String, Heard>>,
@@ -48,7 +48,7 @@ impl Default for Kept {
             newest: Remembered::new(1),
             channels: Remembered::new(64),
             messages: Remembered::new(32),
-            deep: Remembered::new(1),
+            deep: Remembered::new(2),
             heard: Remembered::new(2),
         }
     }
@@ -138,8 +138,8 @@ impl Whole {
         })
     }
 
-    /// Messages of a channel outside memory; only those that one of these observers (rowids) heard. Of those after the
-    /// newest few thousand one channel's are kept at a time: whoever asks for those of many channels is told to wait.
+    /// Messages of a channel outside memory; only those that one of these observers (rowids) heard. Those after the
+    /// newest few thousand are kept of two channels at a time: whoever asks for those of many is told to wait.
     ///
     /// # Errors
     ///
