@@ -405,9 +405,12 @@ fn what_cannot_be_read_is_told_and_the_rest_is_answered() {
     let (_process, port) = serve(&path, &folder, SMALL);
     assert!(perf(port)["packetStore"]["inMemory"].as_i64().unwrap() < TRANSMISSIONS);
     let asked = every_route(port);
+    let scopes = network::get(port, "/api/scope-stats?window=7d").unwrap();
+    assert_eq!(scopes.0, 200);
     let (here, away) = (folder.join("meshcore.db"), folder.join("away.db"));
     std::fs::rename(&here, &away).unwrap();
     wait_for("the loss to be told", || perf(port)["packetStore"]["backgroundLoadError"].is_string());
+    assert_eq!(network::get(port, "/api/scope-stats?window=7d").unwrap(), scopes, "what was counted last");
     let mut unavailable = 0;
     for route in &asked {
         let (status, body) = network::get(port, route).unwrap();

@@ -10,6 +10,11 @@ use corescope_store::tail::WholeError;
 /// Callers that wait for the first answer, at most.
 const MOST_WAITING: usize = 16;
 
+/// How long an answer is used although the data changed, so that a twentieth of all time goes into making it.
+pub(crate) fn in_proportion(took: Duration) -> Duration {
+    took.saturating_mul(20)
+}
+
 /// The last answer.
 #[derive(Debug)]
 pub(crate) struct Aged<T> {

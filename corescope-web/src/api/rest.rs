@@ -8,11 +8,12 @@ use corescope_core::config::Paths;
 use corescope_store::lookup::{self, LookupError, Reader};
 use corescope_store::tail::{Whole, WholeError};
 
-use super::aged::Aged;
+use super::aged::{Aged, in_proportion};
 use super::audio_lab;
 use super::channels::known::{self, Catalogue};
 use super::nodes::adverts::AdvertCache;
 use super::nodes::health;
+use super::scope_stats::Scopes;
 use super::system::ingestor::StatsFile;
 use super::system::process::Sampler;
 use crate::{ApiError, App, AppState};
@@ -23,8 +24,6 @@ const OLD_STATS: &str = "/tmp/corescope-ingestor-stats.json";
 /// Pause between two looks at the adverts.
 const ADVERTS: Duration = Duration::from_secs(1);
 
-/// What fails is tried again with this share of all time.
-const SHARE: u32 = 20;
 const DAY: i64 = 86_400;
 
 /// Made once per server.
@@ -42,6 +41,8 @@ pub struct Rest {
     pub(crate) adverts: AdvertCache,
     /// Packets to listen to, where memory lacks some.
     pub(crate) audio_lab: Aged<audio_lab::Chosen>,
+    /// Scopes of packets, where memory lacks some.
+    pub(crate) scopes: Scopes,
     /// The public catalogue of channels.
     pub(crate) catalogue: Catalogue,
     /// Page figures of the file.
@@ -65,6 +66,7 @@ impl Rest {
             sampler: Sampler::default(),
             adverts: AdvertCache::default(),
             audio_lab: Aged::default(),
+            scopes: Scopes::default(),
             catalogue: Catalogue::default(),
             file: Last::default(),
             dropped: Last::default(),
@@ -114,7 +116,7 @@ async fn warm_health(app: &AppState) {
             Ok(Ok(())) => done = Some(today),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the health of nodes could not be summed up");
-                tokio::time::sleep(begun.elapsed().saturating_mul(SHARE)).await;
+                tokio::time::sleep(in_proportion(begun.elapsed())).await;
             }
             Err(_) => return,
         }

@@ -1,6 +1,7 @@
 //! `GET /api/scope-stats`: how much of the traffic is bound to a region.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -10,6 +11,7 @@ use corescope_store::memory::Transmission;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::aged::{Aged, in_proportion};
 use super::moment::Moment;
 use super::rest::unanswered;
 use crate::query::Params;
@@ -80,13 +82,37 @@ pub(crate) async fn scope_stats(
     };
     let moment = app.moment();
     let stats = if moment.data.lacks_rows() {
-        tokio::task::spawn_blocking(move || count(&app, &moment, window, seconds, step))
-            .await
-            .map_err(|error| ApiError::internal("scopes", &error))?
+        tokio::task::spawn_blocking(move || {
+            // It is of its minute too: the sum of two figures that only grow changes with each.
+            let version = moment.data.version().saturating_add((moment.now / 60).unsigned_abs());
+            let make = || Ok(count(&app, &moment, window, seconds, step)?);
+            app.rest.scopes.of(window).get(version, in_proportion, make)
+        })
+        .await
+        .map_err(|error| ApiError::internal("scopes", &error))?
+        .map_err(unanswered)?
     } else {
-        count(&app, &moment, window, seconds, step)
+        Arc::new(count(&app, &moment, window, seconds, step).map_err(unanswered)?)
     };
-    Ok(json::response(&stats.map_err(unanswered)?))
+    Ok(json::response(&*stats))
+}
+
+/// The last answers by window, where memory lacks packets.
+#[derive(Debug, Default)]
+pub(crate) struct Scopes {
+    hour: Aged<ScopeStats>,
+    day: Aged<ScopeStats>,
+    week: Aged<ScopeStats>,
+}
+
+impl Scopes {
+    fn of(&self, window: &str) -> &Aged<ScopeStats> {
+        match window {
+            "1h" => &self.hour,
+            "24h" => &self.day,
+            _ => &self.week,
+        }
+    }
 }
 
 fn count(

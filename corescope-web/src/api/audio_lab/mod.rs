@@ -13,6 +13,7 @@ use corescope_store::tail::WholeError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::aged::in_proportion;
 use crate::api::moment::Moment;
 use crate::api::packets::View;
 use crate::api::rest::unanswered;
@@ -21,8 +22,6 @@ use crate::{ApiError, App, AppState, json};
 
 /// Packets per type.
 const PER_TYPE: usize = 8;
-/// Where memory lacks packets, at most this share of all time goes into choosing anew.
-const SHARE: u32 = 20;
 
 /// Some packets of each type.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,7 +101,7 @@ pub(crate) type Chosen = BTreeMap<&'static str, Vec<i64>>;
 fn sample(app: &App, moment: &Moment) -> Result<Vec<u8>, WholeError> {
     let choose = || choose(app, moment);
     let chosen = if moment.data.lacks_rows() {
-        app.rest.audio_lab.get(moment.data.version(), |took| took.saturating_mul(SHARE), choose)?
+        app.rest.audio_lab.get(moment.data.version(), in_proportion, choose)?
     } else {
         Arc::new(choose()?)
     };

@@ -174,7 +174,10 @@ pub(crate) async fn now(app: &AppState, moment: &Moment) -> Result<Arc<Adverts>,
 /// The facts, made anew when the data changed, at most every two seconds.
 #[derive(Debug, Default)]
 pub(crate) struct AdvertCache {
-    made: Aged<Adverts>,
+    /// From what is in memory, where that is everything.
+    here: Aged<Adverts>,
+    /// From everything, where memory lacks rows.
+    everywhere: Aged<Adverts>,
     /// Of adverts outside memory.
     older: Older,
 }
@@ -207,7 +210,8 @@ impl Older {
 impl AdvertCache {
     /// The facts for this moment. It blocks where memory lacks rows and there are none yet.
     pub(crate) fn get(&self, whole: &Whole, data: &Snapshot, now: i64) -> Result<Arc<Adverts>, WholeError> {
-        self.made.get(
+        let made = if data.lacks_rows() { &self.everywhere } else { &self.here };
+        made.get(
             data.version(),
             |_| REFRESH,
             || {
@@ -220,13 +224,43 @@ impl AdvertCache {
 
     /// The facts that were made last.
     pub(crate) fn last(&self) -> Option<Arc<Adverts>> {
-        self.made.last()
+        self.everywhere.last().or_else(|| self.here.last())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use corescope_store::lookup::Reader;
+    use corescope_store::memory::{Batch, Loading, Store, TransmissionRow};
+
     use super::*;
+
+    #[test]
+    fn facts_from_memory_alone_stand_for_no_others() {
+        let store = Store::new();
+        let row = TransmissionRow {
+            id: 1,
+            raw_hex: "1100C0FFEE",
+            hash: "00000000000000a1",
+            first_seen: "2026-06-01T12:00:00Z",
+            last_seen: 0,
+            route_type: Some(1),
+            payload_type: Some(ADVERT),
+            payload_version: Some(0),
+            decoded_json: None,
+            from_pubkey: None,
+            channel_hash: None,
+            scope_name: None,
+        };
+        store.append(&Batch { transmissions: &[row], ..Batch::default() });
+        let (whole, cache) = (Whole::new(Arc::new(Reader::new("/nonexistent/x.db"))), AdvertCache::default());
+        assert!(cache.get(&whole, &store.snapshot(), 0).is_ok());
+        store.set_loading(Loading { complete: true, ..Loading::default() });
+        store.set_budget(Some(0));
+        let data = store.snapshot();
+        assert!(data.lacks_rows());
+        assert!(cache.get(&whole, &data, 0).is_err(), "the file is not there");
+    }
 
     #[test]
     fn back_and_forth_needs_two_changes_and_no_settling() {
