@@ -15,7 +15,7 @@ struct Packet {
     first_s: i64,
     route: i64,
     kind: i64,
-    heard: Vec<(i64, f64, f64, String, i64, String)>,
+    heard: Vec<(i64, f64, f64, [String; 2], i64, String)>,
 }
 
 fn packets(count: usize) -> Vec<Packet> {
@@ -30,13 +30,17 @@ fn packets(count: usize) -> Vec<Packet> {
             let heard = emission.receptions.iter().map(|r| {
                 let (size, hops) =
                     r.path_field.split_first().map_or((1, &[][..]), |(l, h)| (usize::from(l >> 6) + 1, h));
-                let hops: Vec<String> =
-                    hops.chunks(size).map(|h| format!("\"{}\"", hex::encode_upper(h))).collect();
+                let list = |text: &dyn Fn(&[u8]) -> String| {
+                    let hops: Vec<String> = hops.chunks(size).map(|h| format!("\"{}\"", text(h))).collect();
+                    format!("[{}]", hops.join(","))
+                };
+                // The beginning of a key tells the whole of it.
+                let key = |hop: &[u8]| hex::encode(hop.repeat(32)).chars().take(64).collect::<String>();
                 (
                     r.observer as i64 + 1,
                     f64::from(r.snr_quarters) / 4.0,
                     f64::from(r.rssi_dbm),
-                    format!("[{}]", hops.join(",")),
+                    [list(&|hop| hex::encode_upper(hop)), list(&key)],
                     first_s + i64::from(r.delay_ms / 1000),
                     hex::encode_upper(emission.frame(r)),
                 )
@@ -56,8 +60,8 @@ fn packets(count: usize) -> Vec<Packet> {
         .collect()
 }
 
-/// Appends in batches of fifty transmissions.
-fn fill(store: &Store, packets: &[Packet]) -> u64 {
+/// Appends in batches of fifty transmissions, with or without paths that were resolved to keys.
+fn fill(store: &Store, packets: &[Packet], resolved: bool) -> u64 {
     let (mut id, mut observation) = (0, 0);
     for some in packets.chunks(50) {
         let mut transmissions = Vec::new();
@@ -78,7 +82,7 @@ fn fill(store: &Store, packets: &[Packet]) -> u64 {
                 channel_hash: None,
                 scope_name: None,
             });
-            for (observer, snr, rssi, path, timestamp, raw) in &packet.heard {
+            for (observer, snr, rssi, [path, keys], timestamp, raw) in &packet.heard {
                 observation += 1;
                 observations.push(ObservationRow {
                     id: observation,
@@ -90,7 +94,7 @@ fn fill(store: &Store, packets: &[Packet]) -> u64 {
                     score: None,
                     path_json: Some(path),
                     timestamp: *timestamp,
-                    resolved_path: None,
+                    resolved_path: resolved.then_some(keys),
                     raw_hex: Some(raw),
                 });
             }
@@ -103,16 +107,18 @@ fn fill(store: &Store, packets: &[Packet]) -> u64 {
 fn memory(c: &mut Criterion) {
     let packets = packets(5000);
     let store = Store::new();
-    let observations = fill(&store, &packets);
+    let observations = fill(&store, &packets, false);
     store.pack();
     while store.compact() {}
     let snapshot = store.snapshot();
     let mut group = c.benchmark_group("memory");
     group.sample_size(20);
     group.throughput(Throughput::Elements(observations));
-    group.bench_function("append", |b| {
-        b.iter_batched(Store::new, |store| fill(&store, &packets), BatchSize::LargeInput);
-    });
+    for (name, resolved) in [("append", false), ("append_resolved", true)] {
+        group.bench_function(name, |b| {
+            b.iter_batched(Store::new, |store| fill(&store, &packets, resolved), BatchSize::LargeInput);
+        });
+    }
     group.throughput(Throughput::Elements(1));
     let hash = packets.get(1234).map(|p| p.hash.clone()).unwrap_or_default();
     group.bench_function("by_hash", |b| b.iter(|| snapshot.by_hash(black_box(&hash)).is_some()));
