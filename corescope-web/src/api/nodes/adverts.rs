@@ -255,6 +255,7 @@ mod tests {
         store.append(&Batch { transmissions: &[row], ..Batch::default() });
         let (whole, cache) = (Whole::new(Arc::new(Reader::new("/nonexistent/x.db"))), AdvertCache::default());
         assert!(cache.get(&whole, &store.snapshot(), 0).is_ok());
+        store.pack();
         store.set_loading(Loading { complete: true, ..Loading::default() });
         store.set_budget(Some(0));
         let data = store.snapshot();
