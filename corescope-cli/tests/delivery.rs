@@ -52,7 +52,7 @@ fn behind_mosquitto_the_ingestor_is_killed_again_and_again() {
     let dir = tempfile::tempdir().unwrap();
     let Some(broker) = Mosquitto::start(dir.path()) else { return };
     let data = dir.path().join("data");
-    kill_again_and_again(&data.join("meshcore.db"), broker.port, "connected", || {
+    kill_again_and_again(&data.join("meshcore.db"), broker.port, "subscribed", || {
         Process::start(ingestor().arg("-data").arg(&data).env("MQTT_BROKER", broker.url()))
     });
 }
@@ -72,7 +72,7 @@ fn a_broker_that_goes_and_comes_back_loses_nothing() {
     let Some(mut broker) = Mosquitto::start(dir.path()) else { return };
     let data = dir.path().join("data");
     let mut process = Process::start(ingestor().arg("-data").arg(&data).env("MQTT_BROKER", broker.url()));
-    process.line("connected");
+    process.line("subscribed");
     let publisher = Publisher::start(broker.port, "publisher", 1, 300.0);
     for _ in 0..3 {
         let before = publisher.acknowledged();

@@ -50,7 +50,7 @@ fn from_a_broker_to_http_in_two_processes() {
             .arg(&data),
     );
     let mut writer = Process::start(ingestor().arg("--data").arg(&data).env("MQTT_BROKER", broker.url()));
-    writer.line("connected");
+    writer.line("subscribed");
     let port = port_of(&reader.line("http://"));
     wait_for("the server to be ready", || {
         network::get(port, "/api/healthz").is_some_and(|(status, _)| status == 200)

@@ -45,7 +45,7 @@ fn memory_lag_and_log_stay_flat() {
     let Some(broker) = Mosquitto::start(dir.path()) else { return };
     let data = dir.path().join("data");
     let mut process = Process::start(ingestor().arg("--data").arg(&data).env("MQTT_BROKER", broker.url()));
-    process.line("connected");
+    process.line("subscribed");
     let publishers = [1, 2].map(|n| Publisher::start(broker.port, &format!("publisher-{n}"), n << 32, 500.0));
     let begun = Instant::now();
     let (mut memory, mut lags, mut logs) = (Vec::new(), Vec::new(), Vec::new());

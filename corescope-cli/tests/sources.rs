@@ -168,7 +168,7 @@ fn a_broker_that_answers_no_more_is_noticed_and_found_again() {
     ]});
     std::fs::write(data.join("config.json"), config.to_string()).unwrap();
     let mut process = Process::start(ingestor().arg("--data").arg(&data));
-    process.line("connected");
+    process.line("subscribed");
     let publisher = Publisher::start(broker.port, "publisher", 1, 100.0);
     wait_for("messages", || source(&data, "frozen")["packetsTotal"].as_u64() > Some(50));
     // The connection stands, and nothing comes over it any more: what a dead link looks like.

@@ -208,6 +208,7 @@ impl Session<'_> {
             }
         }
         self.with.status.granted(lowest);
+        tracing::info!(source, qos = lowest, "subscribed");
         if lowest == 0 && asked(&self.with.source).qos > 0 {
             tracing::warn!(
                 source,
